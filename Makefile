@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists what there is. All variants build side by side in build/.
+
+VARIANT ?= release
+BUILD   := build
+OUT     := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
+VENV    := $(BUILD)/venv
+PY      := $(VENV)/bin/python
+KAFKA_JARS := $(BUILD)/kafka
+
+CC      ?= gcc
+PACKAGES := rdkafka libmicrohttpd jansson libcurl libcrypto yaml-0.1 libssl
+# msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
+MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
+
+WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion \
+	-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+	-Wimplicit-fallthrough -Wvla
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude $(CPPFLAGS)
+OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+OPT_coverage := -O0 -g --coverage
+LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+LINK_asan := -fsanitize=address,undefined
+LINK_tsan := -fsanitize=thread
+LINK_coverage := --coverage
+CFLAGS_ALL = -std=c17 -pthread $(WARNINGS) $(WERROR) $(HARDEN) \
+	$(OPT_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. \
+	$(shell pkg-config --cflags $(PACKAGES) $(MSGPACK) 2>/dev/null) $(CFLAGS)
+LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
+	$(filter-out -lmsgpackc,$(shell pkg-config --libs $(MSGPACK) 2>/dev/null)) \
+	$(if $(shell pkg-config --libs $(MSGPACK) 2>/dev/null | grep -o msgpack-c),,-lmsgpackc)
+
+SOURCES := $(sort $(filter-out bridge/source/source.c,$(wildcard bridge/source/*.c)))
+SHARED  := $(wildcard bridge/core/*.c bridge/net/*.c bridge/flow/*.c bridge/source/*.c)
+TOOL    := $(wildcard bridge/tool/*.c)
+LIB     := $(OUT)/libvulnbus.a
+obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+PROGRAMS := $(OUT)/vulnbus-ingress $(OUT)/vulnbus-enricher $(OUT)/vulnbus
+TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+all: $(PROGRAMS) ## build the three programs into build/
+
+$(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/webhook.c) $(LIB)
+$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c) $(LIB)
+$(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
+$(PROGRAMS):
+	$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+
+$(LIB): $(call obj,$(SHARED)) $(OUT)/obj/source_list.o
+	@rm -f $@
+	ar rcsD $@ $(sort $^)
+
+# The vendors, in name order: adding one is adding its file.
+$(OUT)/obj/source_list.c: $(SOURCES) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "vulnbus/source.h"'; \
+	for s in $(basename $(notdir $(SOURCES))); do \
+		echo "extern const struct source source_$$(echo $$s | tr - _);"; done; \
+	echo 'const struct source *const source_all[] = {'; \
+	for s in $(basename $(notdir $(SOURCES))); do \
+		echo "	&source_$$(echo $$s | tr - _),"; done; \
+	echo '	NULL,'; echo '};'; } > $@
+
+$(OUT)/obj/source_list.o: $(OUT)/obj/source_list.c
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+$(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(OUT)/tests/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(LIB) \
+		$(LDLIBS_ALL) -lcmocka
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- what the checks need ---------------------------------------------------
+
+deps: ## install what building and testing needs (Debian, as root or with sudo)
+	@tests/install-dependencies build
+
+test-deps: deps ## and what the system tests need: a venv and Apache Kafka
+	@tests/install-dependencies test
+	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready
+
+$(VENV)/.ready: tests/requirements.txt
+	@echo "installing the Python packages of tests/requirements.txt"
+	@python3 -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(KAFKA_JARS)/.ready: tests/kafka/pom.xml
+	@echo "fetching Apache Kafka"
+	@mkdir -p $(KAFKA_JARS)
+	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA_JARS)
+	@touch $@
+
+# --- checks -----------------------------------------------------------------
+
+check: ## everything .ci/run does: install, build, lint, unit and system tests
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all WERROR=-Werror
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit WERROR=-Werror
+	@$(MAKE) --no-print-directory system
+	@$(MAKE) --no-print-directory demo-check
+
+unit: $(TESTS) ## unit tests (cmocka)
+	@set -e; for t in $(TESTS); do echo "== $$t"; \
+		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
+
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## system tests (pytest, a real Kafka)
+	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
+
+test: unit system ## unit and system tests
+
+asan: ## unit and system tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory VARIANT=asan all unit system
+
+tsan: ## unit tests and the ingress' system tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan all unit
+
+lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
+	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
+
+format: $(VENV)/.ready ## rewrite the C files as .clang-format has it
+	@$(VENV)/bin/clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+# --- use --------------------------------------------------------------------
+
+demo: ## build and show everything in one terminal (KAFKA=host:port: on a real cluster)
+	@$(MAKE) --no-print-directory -s deps
+	@$(MAKE) --no-print-directory -s all
+	@$(OUT)/vulnbus demo $(if $(KAFKA),--kafka $(KAFKA)) $(DEMO_ARGS)
+
+demo-check: all
+	@$(OUT)/vulnbus demo
+
+bench: ## the signed path beside a bare EVP_DigestVerify
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all $(OUT)/bench-verify
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
+		$(PY) tests/bench/bench.py $(BENCH_ARGS)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+.PHONY: all deps test-deps check unit system test asan tsan lint format demo demo-check bench help clean

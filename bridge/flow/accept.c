@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/accept.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulnbus/json.h"
+
+static enum accept_route
+check_secret(const struct bindings *bindings, struct view source,
+    struct view secret, enum accept_route route,
+    const struct binding **out_binding)
+{
+	static const unsigned char nobody[SHA256_BYTES];
+	const struct binding *binding = bindings_find(bindings, source);
+	unsigned char digest[SHA256_BYTES];
+	bool is_right;
+
+	sha256_of(secret, digest);
+	is_right = secret_equal(
+	    (struct view){ (const char *)digest, sizeof(digest) },
+	    (struct view){
+		(const char *)(binding == NULL ? nobody
+					       : binding->secret_digest),
+		sizeof(digest) });
+	if (!is_right || binding == NULL)
+		return ACCEPT_NOTHING;
+	*out_binding = binding;
+	return route;
+}
+
+/* Holds `path` against "/a/{source}/{secret}/b": a name in braces takes a
+ * whole segment. */
+static bool
+match(struct view template, struct view path, struct view *out_source,
+    struct view *out_secret)
+{
+	while (template.len > 0 || path.len > 0) {
+		const struct view want = view_cut(&template, '/');
+		const struct view have = view_cut(&path, '/');
+
+		if (view_is(want, "{source}"))
+			*out_source = have;
+		else if (view_is(want, "{secret}"))
+			*out_secret = have;
+		else if (!view_equal(want, have))
+			return false;
+	}
+	return out_source->len > 0 && out_secret->len > 0;
+}
+
+enum accept_route
+accept_route(const struct config *config, const struct bindings *bindings,
+    struct view path, const struct binding **out_binding)
+{
+	struct view source = VIEW(""), secret = VIEW("");
+
+	if (match(VIEW("/hooks/{source}/{secret}"), path, &source, &secret))
+		return check_secret(
+		    bindings, source, secret, ACCEPT_HOOK, out_binding);
+	source = secret = VIEW("");
+	if (match(view_of(config->ingress.connector_path), path, &source,
+		&secret))
+		return check_secret(
+		    bindings, source, secret, ACCEPT_CONNECTOR, out_binding);
+	return ACCEPT_NOTHING;
+}
+
+enum status
+accept_connector(const struct config *config, const struct binding *binding,
+    struct buffer *out, struct error *err)
+{
+	static const char *const capabilities[] = { "scanSuccessWebhook",
+		"scanFailureWebhook", "exportCompleteWebhook" };
+	struct buffer url;
+	struct tree tree;
+	enum status status;
+
+	if (config->ingress.public_url == NULL)
+		return error_set(err, STATUS_MISSING,
+		    "ingress.public_url is not configured");
+	tree_init(&tree, 16);
+	buffer_init(&url, 4096);
+	buffer_print(&url, "%s/hooks/%s/%s", config->ingress.public_url,
+	    binding->config->name, binding->config->hook.secret.value);
+	for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities);
+	     i++) {
+		tree_open_map(&tree, view_of(capabilities[i]));
+		tree_text(&tree, VIEW("url"), buffer_view(&url));
+		tree_close(&tree);
+	}
+	status = buffer_status(&url);
+	if (status != STATUS_OK)
+		error_set(
+		    err, status, "connector document: %s", status_name(status));
+	else
+		status = json_write(&tree, JSON_STYLE_PRETTY, out, err);
+	buffer_clear(&url);
+	tree_clear(&tree);
+	return status;
+}
+
+struct address {
+	int family;
+	unsigned char bytes[16];
+};
+
+static bool
+address_parse(const char *text, struct address *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->family = AF_INET;
+	if (inet_pton(AF_INET, text, out->bytes) == 1)
+		return true;
+	out->family = AF_INET6;
+	return inet_pton(AF_INET6, text, out->bytes) == 1;
+}
+
+static bool
+address_in(const struct address *address, const char *network)
+{
+	char text[INET6_ADDRSTRLEN + 8];
+	struct address base;
+	const char *slash = strchr(network, '/');
+	const size_t len = slash == NULL ? strlen(network)
+					 : (size_t)(slash - network);
+	unsigned long bits;
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, network, len);
+	text[len] = '\0';
+	if (!address_parse(text, &base) || base.family != address->family)
+		return false;
+	bits = base.family == AF_INET ? 32 : 128;
+	if (slash != NULL && strtoul(slash + 1, NULL, 10) < bits)
+		bits = strtoul(slash + 1, NULL, 10);
+	for (unsigned i = 0; i < bits; i++) {
+		const unsigned mask = 0x80u >> (i % 8);
+
+		if (((address->bytes[i / 8] ^ base.bytes[i / 8]) & mask) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_trusted(const struct config_list *proxies, const char *text)
+{
+	struct address address;
+
+	if (!address_parse(text, &address))
+		return false;
+	for (size_t i = 0; i < proxies->count; i++)
+		if (address_in(&address, proxies->items[i]))
+			return true;
+	return false;
+}
+
+static void
+print_address(const struct sockaddr *address, char out[PEER_TEXT_BYTES])
+{
+	const void *bytes = NULL;
+
+	out[0] = '\0';
+	if (address == NULL)
+		return;
+	if (address->sa_family == AF_INET)
+		bytes = &((const struct sockaddr_in *)(const void *)address)
+			     ->sin_addr;
+	else if (address->sa_family == AF_INET6)
+		bytes = &((const struct sockaddr_in6 *)(const void *)address)
+			     ->sin6_addr;
+	if (bytes != NULL)
+		inet_ntop(address->sa_family, bytes, out, PEER_TEXT_BYTES);
+}
+
+void
+accept_peer(const struct config_list *trusted_proxies,
+    const struct sockaddr *address, struct view forwarded_for,
+    char out[PEER_TEXT_BYTES])
+{
+	print_address(address, out);
+	/* From the right: each proxy appends whom it saw, so what stands left
+	 * of the first one not trusted may be made up. */
+	while (is_trusted(trusted_proxies, out) && forwarded_for.len > 0) {
+		size_t start = forwarded_for.len;
+		struct address parsed;
+		struct view last;
+		char text[PEER_TEXT_BYTES];
+
+		while (start > 0 && forwarded_for.data[start - 1] != ',')
+			start--;
+		last = view_trim((struct view){
+		    forwarded_for.data + start, forwarded_for.len - start });
+		forwarded_for.len = start > 0 ? start - 1 : 0;
+		snprintf(text, sizeof(text), "%.*s", VIEW_ARGS(last));
+		if (last.len >= sizeof(text) || !address_parse(text, &parsed))
+			return;
+		memcpy(out, text, sizeof(text));
+	}
+}

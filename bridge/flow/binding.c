@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/binding.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulnbus/kafka.h"
+
+static const char *
+contract_path(const struct source *contract, const char *name)
+{
+	for (size_t i = 0; i < SOURCE_PATHS_MAX; i++)
+		if (contract->api.paths[i].name != NULL &&
+		    strcmp(contract->api.paths[i].name, name) == 0)
+			return contract->api.paths[i].template;
+	return NULL;
+}
+
+static enum status
+check_vendor(const struct config *config, const struct config_source *source,
+    struct error *err)
+{
+	struct buffer names;
+	enum status status;
+
+	if (source_find(source->vendor) != NULL)
+		return STATUS_OK;
+	buffer_init(&names, 1024);
+	source_names(&names);
+	status = config_refuse(config, source->vendor_place, err,
+	    "unknown vendor \"%s\" (one of %.*s)", source->vendor,
+	    VIEW_ARGS(buffer_view(&names)));
+	buffer_clear(&names);
+	return status;
+}
+
+static enum status
+check_paths(const struct config *config, const struct config_source *source,
+    const struct source *contract, struct error *err)
+{
+	for (size_t i = 0; i < source->api.paths.count; i++) {
+		const struct config_pair *pair = &source->api.paths.items[i];
+
+		if (contract_path(contract, pair->key) == NULL)
+			return config_refuse(config, pair->place, err,
+			    "api.paths: %s has no path \"%s\"", source->vendor,
+			    pair->key);
+		if (pair->value[0] != '/' ||
+		    strstr(pair->value, "{id}") == NULL)
+			return config_refuse(config, pair->place, err,
+			    "api.paths.%s: must begin with / and hold {id}",
+			    pair->key);
+	}
+	return STATUS_OK;
+}
+
+static enum status
+bind_source(const struct config *config, const struct config_source *source,
+    struct binding *out, struct error *err)
+{
+	enum status status = check_vendor(config, source, err);
+
+	if (status != STATUS_OK)
+		return status;
+	out->config = source;
+	out->contract = source_find(source->vendor);
+	out->base_url = source->base_url != NULL
+			    ? source->base_url
+			    : out->contract->default_base_url;
+	if (out->base_url == NULL)
+		return config_refuse(config, source->place, err,
+		    "source \"%s\": %s has no default base_url", source->name,
+		    source->vendor);
+	sha256_of(view_of(source->hook.secret.value), out->secret_digest);
+	return check_paths(config, source, out->contract, err);
+}
+
+enum status
+bindings_open(const struct config *config, struct bindings *out_bindings,
+    struct error *err)
+{
+	struct bindings made = { .count = config->source_count };
+	enum status status = kafka_check(config, err);
+
+	if (status != STATUS_OK)
+		return status;
+	made.items = calloc(made.count + 1, sizeof(*made.items));
+	if (made.items == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "no memory");
+	for (size_t i = 0; status == STATUS_OK && i < made.count; i++)
+		status = bind_source(
+		    config, &config->sources[i], &made.items[i], err);
+	if (status != STATUS_OK) {
+		bindings_close(&made);
+		return status;
+	}
+	*out_bindings = made;
+	return STATUS_OK;
+}
+
+enum status
+bindings_check(const struct config *config, struct error *err)
+{
+	struct bindings bindings = { .items = NULL };
+	const enum status status = bindings_open(config, &bindings, err);
+
+	bindings_close(&bindings);
+	return status;
+}
+
+void
+bindings_close(struct bindings *bindings)
+{
+	free(bindings->items);
+	*bindings = (struct bindings){ .items = NULL };
+}
+
+const struct binding *
+bindings_find(const struct bindings *bindings, struct view name)
+{
+	for (size_t i = 0; i < bindings->count; i++)
+		if (view_is(name, bindings->items[i].config->name))
+			return &bindings->items[i];
+	return NULL;
+}
+
+const char *
+binding_path(const struct binding *binding, const char *name)
+{
+	const struct config_pairs *paths = &binding->config->api.paths;
+
+	for (size_t i = 0; i < paths->count; i++)
+		if (strcmp(paths->items[i].key, name) == 0)
+			return paths->items[i].value;
+	return contract_path(binding->contract, name);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/encode.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vulnbus/crypto.h"
+#include "vulnbus/json.h"
+#include "vulnbus/msgpack.h"
+
+#define NODES_MAX       8192
+#define VALUE_BYTES_MAX (4u << 20)
+#define KEY_BYTES_MAX   1024
+#define TYPE_MSGPACK    "application/vnd.msgpack"
+#define TYPE_JSON       "application/json"
+
+void
+encoded_init(struct encoded *encoded)
+{
+	*encoded = (struct encoded){ .record = { .topic = NULL } };
+	tree_init(&encoded->tree, NODES_MAX);
+	buffer_init(&encoded->value, VALUE_BYTES_MAX);
+	buffer_init(&encoded->key, KEY_BYTES_MAX);
+}
+
+void
+encoded_clear(struct encoded *encoded)
+{
+	tree_clear(&encoded->tree);
+	buffer_clear(&encoded->value);
+	buffer_clear(&encoded->key);
+}
+
+static void
+start(struct encoded *out)
+{
+	tree_reset(&out->tree);
+	buffer_reset(&out->value);
+	buffer_reset(&out->key);
+	out->record = (struct kafka_record){
+		.partition = KAFKA_PARTITION_BY_KEY,
+	};
+}
+
+static enum status
+write_value(
+    const struct encoding *encoding, struct encoded *out, struct error *err)
+{
+	if (encoding->format == CONFIG_FORMAT_JSON)
+		return json_write(
+		    &out->tree, JSON_STYLE_COMPACT, &out->value, err);
+	return msgpack_write(&out->tree, &out->value, err);
+}
+
+/* CloudEvents allows no control characters in an attribute; event_check saw
+ * to that for all that comes from a vendor. */
+static void
+add_headers(const struct encoding *encoding, enum topic topic,
+    const struct event *event, struct view id, struct view base_url,
+    struct view trace, struct encoded *out)
+{
+	const bool is_event = topic == TOPIC_EVENTS;
+
+	snprintf(out->content_type, sizeof(out->content_type), "%s",
+	    encoding->format == CONFIG_FORMAT_JSON ? TYPE_JSON : TYPE_MSGPACK);
+	snprintf(out->subject, sizeof(out->subject), "%.*s/%.*s",
+	    VIEW_ARGS(event->subject_type), VIEW_ARGS(event->subject_id));
+	if (is_event)
+		snprintf(out->type, sizeof(out->type), "vulnbus.%.*s",
+		    VIEW_ARGS(event->kind));
+	else
+		snprintf(out->type, sizeof(out->type), "vulnbus.%s.enriched",
+		    topic_record(topic));
+	snprintf(out->schema, sizeof(out->schema), "urn:vulnbus:schema:%s:v1",
+	    topic_record(topic));
+	out->time[0] = '\0';
+	if (event->occurred_ms != TIMESTAMP_NONE)
+		timestamp_print(event->occurred_ms, out->time);
+	snprintf(out->trace, sizeof(out->trace), "%.*s", VIEW_ARGS(trace));
+	kafka_record_add_header(
+	    &out->record, "content-type", view_of(out->content_type));
+	kafka_record_add_header(&out->record, "ce_specversion", VIEW("1.0"));
+	kafka_record_add_header(&out->record, "ce_id", id);
+	kafka_record_add_header(&out->record, "ce_source", base_url);
+	kafka_record_add_header(&out->record, "ce_type", view_of(out->type));
+	kafka_record_add_header(&out->record, "ce_time", view_of(out->time));
+	kafka_record_add_header(
+	    &out->record, "ce_subject", view_of(out->subject));
+	kafka_record_add_header(
+	    &out->record, "ce_partitionkey", buffer_view(&out->key));
+	kafka_record_add_header(
+	    &out->record, "ce_dataschema", view_of(out->schema));
+	kafka_record_add_header(
+	    &out->record, "traceparent", view_of(out->trace));
+}
+
+/* The tree is written: bytes, key and headers follow from it. */
+static enum status
+finish(const struct encoding *encoding, enum topic topic,
+    const struct event *event, struct view id, struct view base_url,
+    struct view trace, int64_t timestamp_ms, struct encoded *out,
+    struct error *err)
+{
+	enum status status = write_value(encoding, out, err);
+
+	if (status != STATUS_OK)
+		return status;
+	event_key(event, &out->key);
+	if (buffer_status(&out->key) != STATUS_OK)
+		return error_set(err, buffer_status(&out->key),
+		    "record key: %s", status_name(buffer_status(&out->key)));
+	out->record.topic = encoding->topics->names[topic];
+	out->record.key = buffer_view(&out->key);
+	out->record.value = buffer_view(&out->value);
+	out->record.timestamp_ms = timestamp_ms;
+	add_headers(encoding, topic, event, id, base_url, trace, out);
+	return STATUS_OK;
+}
+
+enum status
+encode_event(const struct encoding *encoding, const struct event *event,
+    struct view base_url, struct view trace, struct encoded *out,
+    struct error *err)
+{
+	start(out);
+	event_to_tree(event, &out->tree);
+	return finish(encoding, TOPIC_EVENTS, event, event->id, base_url, trace,
+	    event->received_ms, out, err);
+}
+
+static void
+add_common(const struct event *event, struct view id, const char *made_name,
+    int64_t made_ms, struct tree *t)
+{
+	tree_text(t, VIEW("id"), id);
+	tree_text(t, VIEW("event_id"), event->id);
+	tree_text(t, VIEW("source"), event->source);
+	tree_text(t, VIEW("vendor"), event->vendor);
+	tree_text_if(t, VIEW("kind"), event->kind);
+	tree_int(t, view_of(made_name), made_ms);
+}
+
+enum status
+encode_record(const struct encoding *encoding,
+    const struct encode_record *record, struct encoded *out, struct error *err)
+{
+	start(out);
+	add_common(record->event, record->id, record->made_name,
+	    record->made_ms, &out->tree);
+	tree_copy(&out->tree, record->body, 0);
+	return finish(encoding, record->topic, record->event, record->id,
+	    record->base_url, record->trace, record->made_ms, out, err);
+}
+
+static void
+add_origin(const struct encode_failure *failure, struct event *text,
+    struct encoded *out)
+{
+	if (failure->origin_topic == NULL)
+		return;
+	kafka_record_add_header(&out->record, "vulnbus-origin-topic",
+	    view_of(failure->origin_topic));
+	kafka_record_add_header(&out->record, "vulnbus-origin-partition",
+	    event_print(text, "%d", failure->origin_partition));
+	kafka_record_add_header(&out->record, "vulnbus-origin-offset",
+	    event_print(text, "%lld", (long long)failure->origin_offset));
+}
+
+enum status
+encode_dead_letter(const struct encoding *encoding, struct event *event,
+    const struct encode_failure *failure, struct view base_url,
+    struct view trace, int64_t now_ms, struct encoded *out, struct error *err)
+{
+	const struct view id = event_print(
+	    event, "%.*s/dead-letter", VIEW_ARGS(event->id));
+	enum status status;
+
+	start(out);
+	add_common(event, id, "failed_ms", now_ms, &out->tree);
+	tree_text(&out->tree, VIEW("reason"), view_of(failure->reason));
+	tree_text(&out->tree, VIEW("stage"), view_of(failure->stage));
+	tree_int(&out->tree, VIEW("attempts"), failure->attempts);
+	if (failure->http_status != 0)
+		tree_int(&out->tree, VIEW("http_status"), failure->http_status);
+	tree_open_map(&out->tree, VIEW("event"));
+	event_to_tree(event, &out->tree);
+	tree_close(&out->tree);
+	status = finish(encoding, TOPIC_DEAD_LETTERS, event, id, base_url,
+	    trace, now_ms, out, err);
+	if (status == STATUS_OK)
+		add_origin(failure, event, out);
+	return status;
+}
+
+static bool
+is_json(struct view content_type)
+{
+	const size_t len = sizeof(TYPE_JSON) - 1;
+
+	return content_type.len >= len &&
+	       strncasecmp(content_type.data, TYPE_JSON, len) == 0;
+}
+
+enum status
+decode_value(const struct kafka_record *record, struct tree *out_tree,
+    struct json_document **out_document, struct error *err)
+{
+	enum status status;
+
+	*out_document = NULL;
+	if (!is_json(kafka_record_header(record, "content-type")))
+		return msgpack_read(record->value, out_tree, err);
+	status = json_parse(record->value, out_document, err);
+	if (status != STATUS_OK)
+		return error_add(err, STATUS_INVALID, "value");
+	return json_to_tree(*out_document, out_tree, err);
+}
+
+static bool
+is_hex_run(const char *text, size_t len)
+{
+	bool is_zero = true;
+
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("0123456789abcdef", text[i]) == NULL ||
+		    text[i] == '\0')
+			return false;
+		is_zero = is_zero && text[i] == '0';
+	}
+	return !is_zero;
+}
+
+/* version-trace_id-parent_id-flags: 00-<32 hex>-<16 hex>-<2 hex>; ids of
+ * zeros are invalid. */
+static bool
+is_traceparent(struct view v)
+{
+	return v.len == TRACEPARENT_BYTES && memcmp(v.data, "00-", 3) == 0 &&
+	       is_hex_run(v.data + 3, 32) && v.data[35] == '-' &&
+	       is_hex_run(v.data + 36, 16) && v.data[52] == '-' &&
+	       (is_hex_run(v.data + 53, 2) ||
+		   memcmp(v.data + 53, "00", 2) == 0);
+}
+
+static void
+print_hex(const unsigned char *bytes, size_t count, char *out)
+{
+	for (size_t i = 0; i < count; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void
+trace_continue(struct view traceparent, char out[TRACEPARENT_BYTES + 1])
+{
+	unsigned char bytes[24];
+
+	random_bytes(bytes, sizeof(bytes));
+	bytes[0] |= 1; /* never all zeros */
+	bytes[16] |= 1;
+	memcpy(out, "00-", 3);
+	if (is_traceparent(traceparent))
+		memcpy(out + 3, traceparent.data + 3, 32);
+	else
+		print_hex(bytes, 16, out + 3);
+	out[35] = '-';
+	print_hex(bytes + 16, 8, out + 36);
+	memcpy(out + 52,
+	    is_traceparent(traceparent) ? traceparent.data + 52 : "-01", 3);
+	out[TRACEPARENT_BYTES] = '\0';
+}

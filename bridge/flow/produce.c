@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/produce.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
+
+#define POLL_MS          100
+#define PROBE_MS         1000
+#define PREPARE_MS       2000
+#define REBUILD_PAUSE_MS 1000
+
+struct produce {
+	const struct config *config;
+	const struct topics *topics;
+	kafka_delivery_f *on_delivery;
+	void *arg;
+	struct kafka_producer *producer; /* under `lock`; NULL in between */
+	pthread_rwlock_t lock;
+	pthread_t thread;
+	atomic_bool is_stopping;
+	atomic_bool is_prepared;
+	atomic_bool is_up;
+	bool was_up; /* the ticking thread's */
+};
+
+static enum status
+open_producer(
+    struct produce *produce, struct kafka_producer **out, struct error *err)
+{
+	const struct kafka_producer_options options = {
+		.config = produce->config,
+		.client = "vulnbus-ingress",
+		.on_delivery = produce->on_delivery,
+		.arg = produce->arg,
+	};
+
+	return kafka_producer_open(&options, out, err);
+}
+
+/* "Fatal errors: the producer can no longer be used" (librdkafka manual,
+ * Idempotent Producer): reports for all it held come while it closes. */
+static void
+rebuild(struct produce *produce)
+{
+	struct kafka_producer *broken, *fresh = NULL;
+	struct error err;
+
+	atomic_store(&produce->is_up, false);
+	LOG_WARN("kafka producer is rebuilt after a fatal error");
+	pthread_rwlock_wrlock(&produce->lock);
+	broken = produce->producer;
+	produce->producer = NULL;
+	pthread_rwlock_unlock(&produce->lock);
+	kafka_producer_close(&broken, 0);
+	if (open_producer(produce, &fresh, &err) != STATUS_OK) {
+		LOG_ERROR("kafka producer not rebuilt",
+		    LOG_TEXT("error.message", err.text));
+		poll(NULL, 0, REBUILD_PAUSE_MS);
+	}
+	pthread_rwlock_wrlock(&produce->lock);
+	produce->producer = fresh;
+	pthread_rwlock_unlock(&produce->lock);
+}
+
+/* Only this thread changes the producer, so it polls without the lock. */
+static void *
+serve_reports(void *arg)
+{
+	struct produce *produce = arg;
+
+	while (!atomic_load(&produce->is_stopping)) {
+		if (produce->producer == NULL ||
+		    kafka_producer_is_fatal(produce->producer))
+			rebuild(produce);
+		else
+			kafka_producer_poll(produce->producer, POLL_MS);
+	}
+	return NULL;
+}
+
+enum status
+produce_open(const struct config *config, const struct topics *topics,
+    kafka_delivery_f *on_delivery, void *arg, struct produce **out_produce,
+    struct error *err)
+{
+	struct produce *produce = calloc(1, sizeof(*produce));
+	pthread_rwlockattr_t attributes;
+	enum status status;
+
+	if (produce == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "no memory");
+	produce->config = config;
+	produce->topics = topics;
+	produce->on_delivery = on_delivery;
+	produce->arg = arg;
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(
+	    &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&produce->lock, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+	status = open_producer(produce, &produce->producer, err);
+	if (status == STATUS_OK &&
+	    pthread_create(&produce->thread, NULL, serve_reports, produce) != 0)
+		status = error_set(err, STATUS_NO_MEMORY, "no thread");
+	if (status != STATUS_OK) {
+		kafka_producer_close(&produce->producer, 0);
+		pthread_rwlock_destroy(&produce->lock);
+		free(produce);
+		return status;
+	}
+	*out_produce = produce;
+	return STATUS_OK;
+}
+
+void
+produce_close(struct produce **produce, uint32_t drain_ms)
+{
+	if (*produce == NULL)
+		return;
+	atomic_store(&(*produce)->is_stopping, true);
+	pthread_join((*produce)->thread, NULL);
+	kafka_producer_close(&(*produce)->producer, drain_ms);
+	pthread_rwlock_destroy(&(*produce)->lock);
+	free(*produce);
+	*produce = NULL;
+}
+
+enum status
+produce_send(struct produce *produce, const struct kafka_record *record,
+    void *record_arg, struct error *err)
+{
+	enum status status;
+
+	/* A record for a topic that is not there yet would make the broker
+	 * create it, with settings that are not ours. */
+	if (!atomic_load(&produce->is_prepared))
+		return error_set(
+		    err, STATUS_UNAVAILABLE, "Kafka was not reached yet");
+	pthread_rwlock_rdlock(&produce->lock);
+	if (produce->producer == NULL)
+		status = error_set(err, STATUS_UNAVAILABLE,
+		    "the Kafka producer is being rebuilt");
+	else
+		status = kafka_producer_send(
+		    produce->producer, record, record_arg, err);
+	pthread_rwlock_unlock(&produce->lock);
+	return status;
+}
+
+static void
+prepare(struct produce *produce)
+{
+	int32_t partitions;
+	struct error err;
+	const enum status status = topics_prepare(
+	    produce->topics, produce->config, PREPARE_MS, &partitions, &err);
+
+	atomic_store(&produce->is_prepared, status == STATUS_OK);
+	if (status != STATUS_OK)
+		LOG_WARN(
+		    "topics not ready", LOG_TEXT("error.message", err.text));
+}
+
+void
+produce_tick(struct produce *produce)
+{
+	bool is_up = false;
+
+	if (!atomic_load(&produce->is_prepared))
+		prepare(produce);
+	pthread_rwlock_rdlock(&produce->lock);
+	if (atomic_load(&produce->is_prepared) && produce->producer != NULL)
+		is_up = kafka_producer_probe(produce->producer,
+		    produce->topics->names[TOPIC_EVENTS], PROBE_MS);
+	pthread_rwlock_unlock(&produce->lock);
+	if (is_up && !produce->was_up)
+		LOG_INFO("kafka is there");
+	if (!is_up && produce->was_up)
+		LOG_WARN("kafka does not answer");
+	produce->was_up = is_up;
+	atomic_store(&produce->is_up, is_up);
+	metric_set(METRIC_KAFKA_UP, NULL, NULL, is_up);
+}
+
+bool
+produce_is_ready(const struct produce *produce)
+{
+	return atomic_load(&produce->is_up);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vulnbus-ingress: takes vendors' webhooks and answers 202 when their events
+ * are safe on Kafka. This file starts, reloads and drains; webhook.c is what
+ * happens in between. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "vulnbus/admin.h"
+#include "vulnbus/daemon.h"
+#include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
+#include "vulnbus/webhook.h"
+
+#define SERVICE       "vulnbus-ingress"
+#define TICK_MS       1000
+#define DRAIN_STEP_MS 5
+#define RETIRED_MAX   16
+
+struct ingress {
+	struct webhooks webhooks;
+	struct site *retired[RETIRED_MAX]; /* replaced, perhaps still in use */
+	struct site *boot; /* what a reload cannot change is read from it */
+	struct topics topics;
+	struct http_server *server;
+	struct admin admin;
+};
+
+static bool
+is_ready(void *arg)
+{
+	struct ingress *ingress = arg;
+	struct site *site = webhooks_site(&ingress->webhooks);
+	const bool answer = !atomic_load(&ingress->webhooks.is_draining) &&
+			    produce_is_ready(ingress->webhooks.produce) &&
+			    keyring_is_ready(site->keyring);
+
+	site_release(site);
+	return answer;
+}
+
+/* A site is closed here and nowhere else: the threads it owns may be the ones
+ * that let go of it. */
+static void
+close_idle_sites(struct ingress *ingress)
+{
+	for (size_t i = 0; i < RETIRED_MAX; i++)
+		if (ingress->retired[i] != NULL &&
+		    atomic_load(&ingress->retired[i]->holders) == 1) {
+			site_release(ingress->retired[i]);
+			ingress->retired[i] = NULL;
+		}
+}
+
+static bool
+retire(struct ingress *ingress, struct site *site)
+{
+	for (size_t i = 0; i < RETIRED_MAX; i++)
+		if (ingress->retired[i] == NULL) {
+			ingress->retired[i] = site;
+			return true;
+		}
+	return false;
+}
+
+static void
+warn_of_fixed(const struct config *boot, const struct config *config)
+{
+	if (strcmp(boot->ingress.listen, config->ingress.listen) != 0 ||
+	    strcmp(boot->ingress.admin, config->ingress.admin) != 0 ||
+	    strcmp(boot->kafka.bootstrap_servers,
+		config->kafka.bootstrap_servers) != 0 ||
+	    strcmp(boot->topics.prefix, config->topics.prefix) != 0)
+		LOG_WARN("kafka, topics and addresses change at a restart");
+}
+
+/* All or nothing: on any error the site in force stays. */
+static void
+reload(struct ingress *ingress)
+{
+	struct site *former = ingress->webhooks.site, *fresh = NULL;
+	struct config *config = NULL;
+	struct error err;
+	enum status status;
+
+	daemon_notify("RELOADING=1");
+	status = config_load(ingress->boot->config->path, &config, &err);
+	if (status == STATUS_OK)
+		status = site_open(config, true, former, &fresh, &err);
+	if (status == STATUS_OK && !retire(ingress, former)) {
+		site_release(fresh);
+		status = error_set(&err, STATUS_UNAVAILABLE,
+		    "earlier configurations are still in use");
+	}
+	if (status == STATUS_OK) {
+		pthread_mutex_lock(&ingress->webhooks.lock);
+		ingress->webhooks.site = fresh;
+		pthread_mutex_unlock(&ingress->webhooks.lock);
+		warn_of_fixed(ingress->boot->config, fresh->config);
+		LOG_INFO("configuration reloaded",
+		    LOG_INT("sources", (int64_t)fresh->bindings.count));
+	} else {
+		LOG_WARN("configuration not reloaded, the old one stays",
+		    LOG_TEXT("error.message", err.text));
+	}
+	metric_set(METRIC_RELOAD_OK, NULL, NULL, status == STATUS_OK);
+	daemon_notify("READY=1");
+}
+
+/* Order matters: nobody new, then answers for all who wait, then the records
+ * that outlived their answer, then the ends of the threads. */
+static void
+drain(struct ingress *ingress)
+{
+	struct webhooks *webhooks = &ingress->webhooks;
+	const uint32_t within_ms =
+	    ingress->boot->config->ingress.drain_within_ms;
+	const int64_t until_ms = clock_steady_ms() + within_ms;
+	int64_t left_ms;
+
+	daemon_notify("STOPPING=1");
+	daemon_end_within(within_ms + 1000);
+	atomic_store(&webhooks->is_draining, true);
+	http_server_quiesce(ingress->server);
+	while (atomic_load(&webhooks->unanswered) > 0 &&
+	       clock_steady_ms() < until_ms)
+		poll(NULL, 0, DRAIN_STEP_MS);
+	left_ms = until_ms - clock_steady_ms();
+	produce_close(&webhooks->produce, left_ms > 0 ? (uint32_t)left_ms : 0);
+	while (atomic_load(&webhooks->unanswered) > 0)
+		poll(NULL, 0, DRAIN_STEP_MS);
+	LOG_INFO("stopped");
+}
+static void
+run(struct ingress *ingress)
+{
+	for (;;) {
+		switch (daemon_wait(TICK_MS)) {
+		case DAEMON_STOP:
+			return;
+		case DAEMON_RELOAD:
+			reload(ingress);
+			break;
+		case DAEMON_TICK:
+			break;
+		}
+		produce_tick(ingress->webhooks.produce);
+		close_idle_sites(ingress);
+	}
+}
+
+static enum status
+open_port(struct ingress *ingress, struct error *err)
+{
+	const struct config_ingress *config = &ingress->boot->config->ingress;
+	const struct http_server_options options = {
+		.name = "public",
+		.listen = config->listen,
+		.threads = config->threads,
+		.idle_timeout_ms = config->idle_timeout_ms,
+		.connections_max = config->max_connections,
+		.headers_bytes_max = config->max_headers_bytes,
+		.body_bytes_max = config->max_body_bytes,
+		.on_headers = webhook_on_headers,
+		.on_request = webhook_on_request,
+		.arg = &ingress->webhooks,
+	};
+
+	return http_server_open(&options, &ingress->server, err);
+}
+
+static enum status
+start(struct ingress *ingress, struct config *config, struct error *err)
+{
+	struct webhooks *webhooks = &ingress->webhooks;
+	enum status status = site_open(
+	    config, true, NULL, &webhooks->site, err);
+
+	if (status != STATUS_OK)
+		return status;
+	ingress->boot = site_hold(webhooks->site);
+	topics_init(&ingress->topics, config);
+	webhooks->encoding = (struct encoding){ .topics = &ingress->topics,
+		.format = config->topics.format };
+	pthread_mutex_init(&webhooks->lock, NULL);
+	status = produce_open(config, &ingress->topics, webhook_on_delivery,
+	    webhooks, &webhooks->produce, err);
+	if (status == STATUS_OK)
+		status = deadlines_open(config->ingress.answer_within_ms,
+		    webhook_on_expired, webhooks, &webhooks->deadlines, err);
+	ingress->admin = (struct admin){
+		.service = SERVICE, .is_ready = is_ready, .arg = ingress
+	};
+	if (status == STATUS_OK)
+		status = admin_open(
+		    &ingress->admin, config->ingress.admin, err);
+	if (status == STATUS_OK)
+		status = open_port(ingress, err);
+	return status;
+}
+
+static void
+stop(struct ingress *ingress)
+{
+	admin_close(&ingress->admin);
+	http_server_close(&ingress->server);
+	produce_close(&ingress->webhooks.produce, 0);
+	deadlines_close(&ingress->webhooks.deadlines);
+	close_idle_sites(ingress);
+	site_release(ingress->boot);
+	site_release(ingress->webhooks.site);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct ingress ingress;
+	struct config *config = NULL;
+	struct error err;
+	enum status status;
+	int exit_status = daemon_start(
+	    SERVICE, argc, argv, bindings_check, &config);
+
+	if (exit_status >= 0)
+		return exit_status;
+	daemon_block_signals();
+	status = start(&ingress, config, &err);
+	if (status != STATUS_OK) {
+		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
+		stop(&ingress);
+		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
+	}
+	metric_set(METRIC_RELOAD_OK, NULL, NULL, 1);
+	produce_tick(ingress.webhooks.produce);
+	daemon_notify("READY=1");
+	run(&ingress);
+	drain(&ingress);
+	stop(&ingress);
+	return EX_OK;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A door to librdkafka: producing and transactions. */
+#include "vulnbus/kafka_producer.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulnbus/kafka_consumer.h"
+#include "vulnbus/log.h"
+#include "vulnbus/timestamp.h"
+
+struct kafka_producer {
+	rd_kafka_t *client;
+	kafka_delivery_f *on_delivery;
+	void *arg;
+};
+
+static void
+on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+{
+	struct kafka_producer *producer = opaque;
+
+	(void)client;
+	if (producer->on_delivery != NULL)
+		producer->on_delivery(message->_private,
+		    message->err == RD_KAFKA_RESP_ERR_NO_ERROR
+			? NULL
+			: rd_kafka_err2str(message->err),
+		    message->offset, producer->arg);
+}
+
+static void
+on_error(rd_kafka_t *client, int code, const char *why, void *opaque)
+{
+	(void)client;
+	(void)opaque;
+	if (code == RD_KAFKA_RESP_ERR__FATAL)
+		LOG_WARN(
+		    "kafka producer broken", LOG_TEXT("error.message", why));
+	else
+		LOG_DEBUG("kafka producer", LOG_TEXT("error.message", why));
+}
+
+static enum status
+configure(const struct kafka_producer_options *options,
+    rd_kafka_conf_t **out_conf, struct error *err)
+{
+	const struct config_kafka *kafka = &options->config->kafka;
+	char messages[16], kibibytes[24], timeout[16];
+	const bool is_transactional = options->transactional_id != NULL;
+	const struct kafka_setting settings[] = {
+		{ "enable.idempotence", "true" },
+		{ "partitioner", "murmur2_random" },
+		{ "linger.ms", is_transactional ? "5" : "0" },
+		{ "queue.buffering.max.messages", messages },
+		{ "queue.buffering.max.kbytes", kibibytes },
+		{ "transactional.id", options->transactional_id },
+		{ "transaction.timeout.ms", is_transactional ? timeout : NULL },
+		{ NULL, NULL },
+	};
+
+	snprintf(messages, sizeof(messages), "%u", kafka->queue_messages_max);
+	snprintf(kibibytes, sizeof(kibibytes), "%llu",
+	    (unsigned long long)kafka->queue_bytes_max / 1024);
+	snprintf(
+	    timeout, sizeof(timeout), "%u", options->transaction_timeout_ms);
+	return kafka_configure(
+	    options->config, options->client, settings, out_conf, err);
+}
+
+enum status
+kafka_producer_open(const struct kafka_producer_options *options,
+    struct kafka_producer **out_producer, struct error *err)
+{
+	struct kafka_producer *producer = calloc(1, sizeof(*producer));
+	rd_kafka_conf_t *conf = NULL;
+	enum status status = STATUS_OK;
+	char why[256];
+
+	if (producer == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "kafka: no memory");
+	producer->on_delivery = options->on_delivery;
+	producer->arg = options->arg;
+	status = configure(options, &conf, err);
+	if (status != STATUS_OK)
+		goto out;
+	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_opaque(conf, producer);
+	producer->client = rd_kafka_new(
+	    RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+	if (producer->client == NULL) {
+		rd_kafka_conf_destroy(conf);
+		status = error_set(err, STATUS_INVALID, "kafka: %s", why);
+		goto out;
+	}
+	*out_producer = producer;
+	producer = NULL;
+out:
+	free(producer);
+	return status;
+}
+
+void
+kafka_producer_close(struct kafka_producer **producer, uint32_t flush_ms)
+{
+	rd_kafka_t *client;
+
+	if (*producer == NULL)
+		return;
+	client = (*producer)->client;
+	rd_kafka_flush(client, (int)flush_ms);
+	rd_kafka_purge(
+	    client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_flush(client, 1000);
+	rd_kafka_destroy(client);
+	free(*producer);
+	*producer = NULL;
+}
+
+static rd_kafka_headers_t *
+headers_of(const struct kafka_record *record)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(
+	    record->header_count);
+
+	for (size_t i = 0; headers != NULL && i < record->header_count; i++)
+		rd_kafka_header_add(headers, record->headers[i].name, -1,
+		    record->headers[i].value.data,
+		    (ssize_t)record->headers[i].value.len);
+	return headers;
+}
+
+static enum status
+status_of(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		return STATUS_OK;
+	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+		return STATUS_UNAVAILABLE;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		return STATUS_TOO_LARGE;
+	case RD_KAFKA_RESP_ERR__STATE:
+		return STATUS_ABORTED;
+	default:
+		return STATUS_FATAL;
+	}
+}
+
+enum status
+kafka_producer_send(struct kafka_producer *producer,
+    const struct kafka_record *record, void *record_arg, struct error *err)
+{
+	rd_kafka_headers_t *headers = headers_of(record);
+	rd_kafka_resp_err_t code;
+
+	if (headers == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "kafka: no memory");
+	code = rd_kafka_producev(producer->client,
+	    RD_KAFKA_V_TOPIC(record->topic),
+	    RD_KAFKA_V_PARTITION(record->partition == KAFKA_PARTITION_BY_KEY
+				     ? RD_KAFKA_PARTITION_UA
+				     : record->partition),
+	    RD_KAFKA_V_KEY(record->key.data, record->key.len),
+	    RD_KAFKA_V_VALUE(
+		(void *)(uintptr_t)record->value.data, record->value.len),
+	    RD_KAFKA_V_HEADERS(headers),
+	    RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
+	    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+	    RD_KAFKA_V_OPAQUE(record_arg), RD_KAFKA_V_END);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return STATUS_OK;
+	rd_kafka_headers_destroy(headers);
+	return error_set(err, status_of(code), "kafka: %s: %s", record->topic,
+	    rd_kafka_err2str(code));
+}
+
+void
+kafka_producer_poll(struct kafka_producer *producer, uint32_t ms)
+{
+	rd_kafka_poll(producer->client, (int)ms);
+}
+
+bool
+kafka_producer_probe(
+    struct kafka_producer *producer, const char *topic, uint32_t ms)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_topic_t *handle = rd_kafka_topic_new(
+	    producer->client, topic, NULL);
+	bool is_good = handle != NULL &&
+		       rd_kafka_metadata(producer->client, 0, handle, &metadata,
+			   (int)ms) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		       metadata->topic_cnt == 1 &&
+		       metadata->topics[0].partition_cnt > 0;
+
+	for (int i = 0; is_good && i < metadata->topics[0].partition_cnt; i++)
+		is_good = metadata->topics[0].partitions[i].leader >= 0;
+	if (metadata != NULL)
+		rd_kafka_metadata_destroy(metadata);
+	if (handle != NULL)
+		rd_kafka_topic_destroy(handle);
+	return is_good;
+}
+
+bool
+kafka_producer_is_fatal(struct kafka_producer *producer)
+{
+	char why[256];
+
+	return rd_kafka_fatal_error(producer->client, why, sizeof(why)) !=
+	       RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* The order of the questions matters: a fatal error may also claim to want
+ * an abort, and only what is neither may be retried. Takes `error`. */
+static enum status
+triage(rd_kafka_error_t *error, const char *what, struct error *err)
+{
+	enum status status = STATUS_FATAL;
+
+	if (error == NULL)
+		return STATUS_OK;
+	if (rd_kafka_error_is_fatal(error))
+		status = STATUS_FATAL;
+	else if (rd_kafka_error_txn_requires_abort(error))
+		status = STATUS_ABORTED;
+	else if (rd_kafka_error_is_retriable(error))
+		status = STATUS_UNAVAILABLE;
+	error_set(
+	    err, status, "kafka: %s: %s", what, rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+	return status;
+}
+
+enum status
+kafka_producer_begin_session(
+    struct kafka_producer *producer, uint32_t ms, struct error *err)
+{
+	const int64_t until_ms = clock_steady_ms() + ms;
+	enum status status;
+
+	do {
+		status = triage(
+		    rd_kafka_init_transactions(producer->client, (int)ms),
+		    "init_transactions", err);
+	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
+	return status;
+}
+
+enum status
+kafka_producer_begin(struct kafka_producer *producer, struct error *err)
+{
+	return triage(rd_kafka_begin_transaction(producer->client),
+	    "begin_transaction", err);
+}
+
+enum status
+kafka_producer_send_positions(struct kafka_producer *producer,
+    struct kafka_consumer *consumer, const char *topic,
+    const struct kafka_position *positions, size_t count, struct error *err)
+{
+	rd_kafka_topic_partition_list_t *list =
+	    rd_kafka_topic_partition_list_new((int)count);
+	rd_kafka_consumer_group_metadata_t *group =
+	    rd_kafka_consumer_group_metadata(kafka_consumer_client(consumer));
+	enum status status;
+
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(
+		    list, topic, positions[i].partition)
+		    ->offset = positions[i].next_offset;
+	do {
+		status = triage(rd_kafka_send_offsets_to_transaction(
+				    producer->client, list, group, -1),
+		    "send_offsets_to_transaction", err);
+	} while (status == STATUS_UNAVAILABLE);
+	rd_kafka_consumer_group_metadata_destroy(group);
+	rd_kafka_topic_partition_list_destroy(list);
+	return status;
+}
+
+enum status
+kafka_producer_commit(struct kafka_producer *producer, struct error *err)
+{
+	enum status status;
+
+	do {
+		status = triage(
+		    rd_kafka_commit_transaction(producer->client, -1),
+		    "commit_transaction", err);
+	} while (status == STATUS_UNAVAILABLE);
+	return status;
+}
+
+enum status
+kafka_producer_abort(struct kafka_producer *producer, struct error *err)
+{
+	enum status status;
+
+	do {
+		status = triage(
+		    rd_kafka_abort_transaction(producer->client, -1),
+		    "abort_transaction", err);
+	} while (status == STATUS_UNAVAILABLE);
+	return status;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Secureworks Taegis VDR. Rules without another source are from "Using VDR
+ * Webhooks"; a webhook holds "just enough information to poll-back the Public
+ * API". */
+#include "vulnbus/json.h"
+#include "vulnbus/source.h"
+
+extern const struct source source_taegis_vdr;
+
+/* The API's examples write ids as strings, its queries take integers. */
+static struct view
+id_of(const struct json_value *value, struct event *event)
+{
+	if (json_type_of(value) == JSON_TYPE_INT)
+		return event_print(
+		    event, "%lld", (long long)json_int(value, 0));
+	return json_text(value);
+}
+
+static const struct {
+	const char *kind, *status, *event_kind;
+} kinds[] = {
+	{ "scan", "done", "scan.completed" },
+	{ "scan", "failed", "scan.failed" },
+	{ "export", "done", "export.completed" },
+};
+
+static struct view
+kind_of(struct view kind, struct view status)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (view_is(kind, kinds[i].kind) &&
+		    view_is(status, kinds[i].status))
+			return view_of(kinds[i].event_kind);
+	return VIEW("");
+}
+
+/* "iat" is the only time VDR states: that of signing, in seconds. */
+static int64_t
+occurred_at(const struct json_value *document)
+{
+	const double seconds = json_number(json_member(document, "iat"), -1.0);
+
+	if (seconds < 0 || seconds > 253402300799.0)
+		return TIMESTAMP_NONE;
+	return (int64_t)(seconds * 1000.0);
+}
+
+static bool
+is_optional(const struct json_value *value, enum json_type type)
+{
+	return json_type_of(value) == JSON_TYPE_MISSING ||
+	       json_type_of(value) == JSON_TYPE_NULL ||
+	       json_type_of(value) == type;
+}
+
+static enum status
+add_attributes(const struct json_value *document, struct view status,
+    struct event *event, struct error *err)
+{
+	const struct json_value *ad_hoc = json_member(document, "isAdHoc");
+	const struct json_value *attempt = json_member(
+	    document, "attemptNumber");
+	const struct json_value *asset_type = json_member(
+	    document, "assetType");
+
+	tree_text(&event->attributes, VIEW("status"), status);
+	tree_text_if(&event->attributes, VIEW("asset_id"),
+	    id_of(json_member(document, "assetId"), event));
+	tree_text_if(
+	    &event->attributes, VIEW("asset_type"), json_text(asset_type));
+	if (json_type_of(ad_hoc) == JSON_TYPE_BOOL)
+		tree_bool(&event->attributes, VIEW("is_ad_hoc"),
+		    json_bool(ad_hoc, false));
+	event->attempt = json_int(attempt, EVENT_ATTEMPT_NONE);
+	if (!is_optional(attempt, JSON_TYPE_INT))
+		return error_set(
+		    err, STATUS_UNKNOWN, "attemptNumber: not an integer");
+	if (!is_optional(ad_hoc, JSON_TYPE_BOOL))
+		return error_set(err, STATUS_UNKNOWN, "isAdHoc: not a boolean");
+	if (!is_optional(asset_type, JSON_TYPE_TEXT))
+		return error_set(err, STATUS_UNKNOWN, "assetType: not a text");
+	return STATUS_OK;
+}
+
+static enum status
+normalise(const struct json_value *document, size_t index, struct event *event,
+    struct error *err)
+{
+	const struct view kind = json_text(json_member(document, "kind"));
+	const struct view status = json_text(json_member(document, "status"));
+	enum status result;
+
+	if (index > 0)
+		return STATUS_END;
+	event->subject_id = id_of(json_member(document, "id"), event);
+	event->subject_type = kind;
+	if (event->subject_id.len == 0 || kind.len == 0 || status.len == 0)
+		return error_set(err, STATUS_INVALID,
+		    "id, kind and status are documented for every event");
+	if (event->subject_id.len > EVENT_ID_BYTES_MAX || status.len > 63)
+		return error_set(err, STATUS_INVALID, "id or status: too long");
+	event->kind = kind_of(kind, status);
+	event->occurred_ms = occurred_at(document);
+	result = add_attributes(document, status, event, err);
+	event->id = event_print(event, "%.*s:%.*s:%.*s:%lld:%.*s",
+	    VIEW_ARGS(event->source), VIEW_ARGS(kind),
+	    VIEW_ARGS(event->subject_id),
+	    event->attempt == EVENT_ATTEMPT_NONE ? 0LL
+						 : (long long)event->attempt,
+	    VIEW_ARGS(status));
+	if (result == STATUS_OK && event->kind.len == 0)
+		result = error_set(err, STATUS_UNKNOWN,
+		    "kind and status are not documented together");
+	return result;
+}
+
+/* Both "server" and "servers", "site" and "website" are seen. */
+static const char *
+asset_path(struct view type)
+{
+	if (view_is(type, "server") || view_is(type, "servers"))
+		return "server";
+	if (view_is(type, "site") || view_is(type, "sites") ||
+	    view_is(type, "website") || view_is(type, "websites"))
+		return "website";
+	return NULL;
+}
+
+static void
+locate_scan(const struct event *event, const struct source_replies *replies,
+    struct source_request *out_request)
+{
+	const struct view asset_id = tree_get_text(
+	    &event->attributes, 0, "asset_id");
+	const char *path = asset_path(
+	    tree_get_text(&event->attributes, 0, "asset_type"));
+
+	if (replies->count == 0)
+		*out_request = (struct source_request){
+			.ask = SOURCE_ASK_JSON,
+			.path = "scan",
+			.id = event->subject_id,
+		};
+	else if (replies->count == 1 && asset_id.len > 0 && path != NULL)
+		*out_request = (struct source_request){
+			.ask = SOURCE_ASK_JSON,
+			.path = path,
+			.id = asset_id,
+		};
+}
+
+static struct view
+export_state(const struct source_reply *reply)
+{
+	return source_state(&source_taegis_vdr,
+	    json_text(json_member(reply->document, "status")));
+}
+
+static void
+locate_export(const struct event *event, const struct source_replies *replies,
+    struct source_request *out_request)
+{
+	const struct source_reply *export = &replies->items[0];
+	struct view location;
+
+	if (replies->count == 0) {
+		*out_request = (struct source_request){
+			.ask = SOURCE_ASK_JSON,
+			.path = "export",
+			.id = event->subject_id,
+		};
+		return;
+	}
+	if (replies->count > 1 || export->code != 200 ||
+	    view_is(export_state(export), "failed") ||
+	    view_is(export_state(export), "canceled"))
+		return;
+	location = json_text(json_member(export->document, "fileLocation"));
+	if (!view_is(export_state(export), "completed") || location.len == 0)
+		out_request->ask = SOURCE_ASK_LATER;
+	else
+		*out_request = (struct source_request){
+			.ask = SOURCE_ASK_ROWS,
+			.location = location,
+		};
+}
+
+static enum status
+locate(const struct event *event, const struct source_replies *replies,
+    struct source_request *out_request, struct error *err)
+{
+	*out_request = (struct source_request){ .ask = SOURCE_ASK_NOTHING };
+	if (view_is(event->subject_type, "scan"))
+		locate_scan(event, replies, out_request);
+	else if (view_is(event->subject_type, "export"))
+		locate_export(event, replies, out_request);
+	else
+		return error_set(
+		    err, STATUS_INVALID, "neither a scan nor an export");
+	return STATUS_OK;
+}
+
+static void
+add_detail(
+    struct tree *body, struct view name, const struct source_reply *reply)
+{
+	if (reply->code == 403)
+		tree_text(body, name, VIEW("forbidden"));
+	else if (reply->code == 404 || reply->code == 410)
+		tree_text(body, name, VIEW("gone"));
+}
+
+static void
+add_time(struct tree *body, struct view name, const struct json_value *value)
+{
+	int64_t ms;
+
+	if (timestamp_parse(json_text(value), &ms) == STATUS_OK)
+		tree_int(body, name, ms);
+}
+
+/* Names of VdrAsset (Taegis API), which REST spells in camel case too. */
+static void
+add_asset(struct tree *body, const struct event *event,
+    const struct json_value *asset)
+{
+	static const struct {
+		const char *theirs, *ours;
+	} texts[] = {
+		{ "hostname", "hostname" },
+		{ "ip", "ip" },
+		{ "url", "url" },
+		{ "location", "location" },
+		{ "osName", "os_name" },
+		{ "osFamily", "os_family" },
+	};
+	const struct json_value *active = json_member(asset, "isActive");
+	const struct json_value *cvss = json_member(asset, "highCvss");
+	const struct json_value *cps = json_member(asset, "highCps");
+
+	tree_open_map(body, VIEW("asset"));
+	tree_text(
+	    body, VIEW("id"), tree_get_text(&event->attributes, 0, "asset_id"));
+	tree_text_if(body, VIEW("type"),
+	    tree_get_text(&event->attributes, 0, "asset_type"));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		tree_text_if(body, view_of(texts[i].ours),
+		    json_text(json_member(asset, texts[i].theirs)));
+	if (json_type_of(active) == JSON_TYPE_BOOL)
+		tree_bool(body, VIEW("is_active"), json_bool(active, false));
+	add_time(
+	    body, VIEW("last_seen_ms"), json_member(asset, "lastSeenDate"));
+	add_time(
+	    body, VIEW("last_report_ms"), json_member(asset, "lastReportDate"));
+	if (json_number(cvss, -1.0) >= 0)
+		tree_real(body, VIEW("high_cvss"), json_number(cvss, 0));
+	if (json_number(cps, -1.0) >= 0)
+		tree_real(body, VIEW("high_cps"), json_number(cps, 0));
+	tree_close(body);
+}
+
+static void
+enrich_scan(const struct event *event, const struct source_replies *replies,
+    struct tree *body)
+{
+	const struct source_reply *reply = &replies->items[0];
+	const struct view notified = tree_get_text(
+	    &event->attributes, 0, "status");
+	const uint32_t ad_hoc = tree_find(&event->attributes, 0, "is_ad_hoc");
+	struct view word = json_text(json_member(reply->document, "status"));
+
+	if (word.len == 0)
+		word = notified;
+	tree_open_map(body, VIEW("scan"));
+	tree_text(body, VIEW("id"), event->subject_id);
+	tree_text_if(
+	    body, VIEW("status"), source_state(&source_taegis_vdr, word));
+	tree_text(body, VIEW("status_word"), word);
+	tree_text_if(body, VIEW("notified_status"),
+	    source_state(&source_taegis_vdr, notified));
+	add_time(body, VIEW("requested_ms"),
+	    json_member(reply->document, "requestDate"));
+	if (event->attempt != EVENT_ATTEMPT_NONE)
+		tree_int(body, VIEW("attempt"), event->attempt);
+	if (ad_hoc != 0)
+		tree_bool(body, VIEW("is_ad_hoc"),
+		    event->attributes.nodes[ad_hoc].boolean);
+	tree_close(body);
+	add_detail(body, VIEW("detail"), reply);
+	if (tree_find(&event->attributes, 0, "asset_id") != 0)
+		add_asset(body, event,
+		    replies->count > 1 ? replies->items[1].document : NULL);
+	if (replies->count > 1)
+		add_detail(body, VIEW("asset_detail"), &replies->items[1]);
+}
+
+static void
+add_rows(struct tree *body, const struct source_rows *rows)
+{
+	tree_int(body, VIEW("rows"), rows == NULL ? 0 : (int64_t)rows->rows);
+	tree_int(body, VIEW("bytes"), rows == NULL ? 0 : (int64_t)rows->bytes);
+	if (rows == NULL)
+		return;
+	tree_text(body, VIEW("sha256"), rows->sha256);
+	tree_open_list(body, VIEW("columns"));
+	for (size_t i = 0; i < rows->column_count; i++)
+		tree_text(body, VIEW(""), rows->columns[i]);
+	tree_close(body);
+	tree_int(body, VIEW("generation"), rows->generation);
+}
+
+static void
+enrich_export(const struct event *event, const struct source_replies *replies,
+    struct tree *body)
+{
+	const struct source_reply *reply = &replies->items[0];
+	const struct source_reply *file = replies->count > 1
+					      ? &replies->items[1]
+					      : NULL;
+	const struct view told = json_text(
+	    json_member(reply->document, "status"));
+	const struct view word = told.len > 0
+				     ? told
+				     : tree_get_text(
+					   &event->attributes, 0, "status");
+
+	tree_open_map(body, VIEW("export"));
+	tree_text(body, VIEW("id"), event->subject_id);
+	tree_text_if(
+	    body, VIEW("status"), source_state(&source_taegis_vdr, word));
+	tree_text(body, VIEW("status_word"), word);
+	tree_close(body);
+	add_rows(body, file == NULL ? NULL : file->rows);
+	add_detail(body, VIEW("detail"), file == NULL ? reply : file);
+}
+
+static enum status
+enrich(const struct event *event, const struct source_replies *replies,
+    struct tree *body, enum source_record *out_record, struct error *err)
+{
+	if (view_is(event->subject_type, "scan")) {
+		enrich_scan(event, replies, body);
+		*out_record = SOURCE_RECORD_SCAN;
+	} else if (view_is(event->subject_type, "export")) {
+		enrich_export(event, replies, body);
+		*out_record = SOURCE_RECORD_EXPORT;
+	} else {
+		return error_set(
+		    err, STATUS_INVALID, "neither a scan nor an export");
+	}
+	return STATUS_OK;
+}
+
+const struct source source_taegis_vdr = {
+	.name = "taegis-vdr",
+	.authentication = {
+		.proof = SOURCE_PROOF_JWS_ES512,
+		.header = "Authorization",
+		.prefix = "Signed ",
+		.stamp = "iat",
+		.key_path = "/api/webhook.key",
+		.hint = "X-Signature",
+	},
+	.api = {
+		.authorization = "Bearer",
+		.paths = {
+			{ "scan", "/api/v2/scans/{id}" },
+			{ "server", "/api/v2/servers/{id}" },
+			{ "website", "/api/v2/websites/{id}" },
+			{ "export", "/api/v2/exports/{id}" },
+		},
+	},
+	.severity_column = "severity",
+	.normalise = normalise,
+	.locate = locate,
+	.enrich = enrich,
+};

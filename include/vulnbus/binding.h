@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A configured source and the contract of its vendor, bound together. */
+#ifndef VULNBUS_BINDING_H
+#define VULNBUS_BINDING_H
+
+#include "vulnbus/config.h"
+#include "vulnbus/crypto.h"
+#include "vulnbus/source.h"
+
+struct binding {
+	const struct config_source *config; /* borrowed */
+	const struct source *contract;
+	const char *base_url;
+	unsigned char secret_digest[SHA256_BYTES];
+};
+
+struct bindings {
+	struct binding *items; /* owned */
+	size_t count;
+};
+
+/* Known vendors, a base URL for each, known names under api.paths, properties
+ * librdkafka knows: what config_load cannot see. STATUS_INVALID says
+ * "<path>:<line>:<column>: ...". `config` must outlive *out_bindings. */
+enum status
+bindings_open(const struct config *config, struct bindings *out_bindings,
+    struct error *err) MUST_CHECK;
+
+/* The same check, with nothing kept. */
+enum status
+bindings_check(const struct config *config, struct error *err) MUST_CHECK;
+
+void
+bindings_close(struct bindings *bindings);
+
+/* NULL when no source has that name. */
+const struct binding *
+bindings_find(const struct bindings *bindings, struct view name);
+
+/* The template of a path: the configuration's, or the contract's. */
+const char *
+binding_path(const struct binding *binding, const char *name);
+
+#endif

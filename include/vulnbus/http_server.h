@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The door to libmicrohttpd: a listening port, its limits, and requests that
+ * may be answered later and from any thread. */
+#ifndef VULNBUS_HTTP_SERVER_H
+#define VULNBUS_HTTP_SERVER_H
+
+#include "vulnbus/buffer.h"
+
+struct http_server;
+struct http_request;
+struct sockaddr;
+
+/* Called on a server thread. */
+typedef void
+http_request_f(struct http_request *request, void *arg);
+
+struct http_server_options {
+	const char *name;   /* of the port, in logs */
+	const char *listen; /* "host:port", "[v6]:port"; port 0 takes any */
+	uint32_t threads;   /* 1, or a pool of this many */
+	uint32_t idle_timeout_ms;
+	uint32_t connections_max;
+	uint64_t headers_bytes_max; /* 431 above */
+	uint64_t body_bytes_max;    /* 413 above */
+	http_request_f *on_headers; /* may be NULL; answers to refuse a body */
+	http_request_f *on_request; /* the body is in: answers or suspends */
+	void *arg;
+};
+
+struct http_answer {
+	unsigned code;
+	const char *content_type; /* NULL: none */
+	struct view body;         /* copied */
+	const char *allow;        /* the Allow header of a 405, or NULL */
+	uint32_t retry_after_s;   /* 0: no Retry-After */
+};
+
+enum status
+http_server_open(const struct http_server_options *options,
+    struct http_server **out_server, struct error *err) MUST_CHECK;
+
+/* The address it listens on, with the port it was given: "127.0.0.1:8080". */
+const char *
+http_server_address(const struct http_server *server);
+
+/* Takes no new connection; those open are served on. */
+void
+http_server_quiesce(struct http_server *server);
+
+/* All suspended requests must have been answered. */
+void
+http_server_close(struct http_server **server);
+
+/* What follows is for the callbacks and, once suspended, for one other
+ * thread. Views live until the request is answered. */
+
+const char *
+http_request_method(const struct http_request *request);
+
+/* The target without its query, percent-escapes as they came. */
+struct view
+http_request_path(const struct http_request *request);
+
+/* The header's value, and how many headers of that name there are. */
+struct view
+http_request_header(
+    const struct http_request *request, const char *name, size_t *out_count);
+
+struct view
+http_request_body(const struct http_request *request);
+
+/* The body is read and counted but not kept. */
+void
+http_request_discard_body(struct http_request *request);
+
+/* NULL when the peer's address is not known. */
+const struct sockaddr *
+http_request_peer(const struct http_request *request);
+
+/* When its headers were in (steady clock, microseconds). */
+int64_t
+http_request_started_us(const struct http_request *request);
+
+/* To be called before the request is handed to whoever will answer it. */
+void
+http_request_suspend(struct http_request *request);
+
+/* Exactly once per request. Of a suspended request nothing may be touched
+ * afterwards. */
+void
+http_request_answer(
+    struct http_request *request, const struct http_answer *answer);
+
+#endif

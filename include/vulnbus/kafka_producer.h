@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A door to librdkafka: records onto topics, with proof of their safety
+ * (acks=all, idempotent), and transactions. */
+#ifndef VULNBUS_KAFKA_PRODUCER_H
+#define VULNBUS_KAFKA_PRODUCER_H
+
+#include "vulnbus/kafka.h"
+
+struct kafka_producer;
+struct kafka_consumer;
+
+/* What became of one record, called on the thread that polls. `why` is NULL
+ * when Kafka acknowledged it: only then is it safe. `offset` is where. */
+typedef void
+kafka_delivery_f(void *record_arg, const char *why, int64_t offset, void *arg);
+
+struct kafka_producer_options {
+	const struct config *config;
+	const char *client;
+	const char *transactional_id; /* NULL: no transactions */
+	uint32_t transaction_timeout_ms;
+	kafka_delivery_f *on_delivery;
+	void *arg;
+};
+
+enum status
+kafka_producer_open(const struct kafka_producer_options *options,
+    struct kafka_producer **out_producer, struct error *err) MUST_CHECK;
+
+/* Waits up to `flush_ms` for what is under way, then gives it up: on_delivery
+ * is called for every record before this returns. */
+void
+kafka_producer_close(struct kafka_producer **producer, uint32_t flush_ms);
+
+/* Copies the record and returns at once; on_delivery tells the rest, unless
+ * this fails. STATUS_UNAVAILABLE: the queue is full. STATUS_TOO_LARGE: over
+ * message.max.bytes. STATUS_FATAL: the producer must be rebuilt. Any thread. */
+enum status
+kafka_producer_send(struct kafka_producer *producer,
+    const struct kafka_record *record, void *record_arg,
+    struct error *err) MUST_CHECK;
+
+/* Serves delivery reports for up to `ms`. */
+void
+kafka_producer_poll(struct kafka_producer *producer, uint32_t ms);
+
+/* Asks the cluster for the topic; true when it answers within `ms` and every
+ * partition has a leader. */
+bool
+kafka_producer_probe(
+    struct kafka_producer *producer, const char *topic, uint32_t ms);
+
+bool
+kafka_producer_is_fatal(struct kafka_producer *producer);
+
+/* Transactions. STATUS_ABORTED: abort, then run the same work again.
+ * STATUS_FATAL: the session is over (fenced by a newer instance, or worse).
+ * STATUS_UNAVAILABLE from _begin_session: try again. The calls block until
+ * the coordinator has answered: with other timeouts than infinite librdkafka
+ * and the broker may come to disagree. */
+enum status
+kafka_producer_begin_session(
+    struct kafka_producer *producer, uint32_t ms, struct error *err) MUST_CHECK;
+
+enum status
+kafka_producer_begin(
+    struct kafka_producer *producer, struct error *err) MUST_CHECK;
+
+/* Adds the group's positions to the transaction. An instance that lost its
+ * membership gets STATUS_ABORTED here. */
+enum status
+kafka_producer_send_positions(struct kafka_producer *producer,
+    struct kafka_consumer *consumer, const char *topic,
+    const struct kafka_position *positions, size_t count,
+    struct error *err) MUST_CHECK;
+
+enum status
+kafka_producer_commit(
+    struct kafka_producer *producer, struct error *err) MUST_CHECK;
+
+enum status
+kafka_producer_abort(
+    struct kafka_producer *producer, struct error *err) MUST_CHECK;
+
+#endif

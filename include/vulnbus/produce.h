@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stage: encoded records onto Kafka, and proof that they are safe there. Keeps
+ * a producer alive: creates topics, notices outages, rebuilds after a fatal
+ * error. */
+#ifndef VULNBUS_PRODUCE_H
+#define VULNBUS_PRODUCE_H
+
+#include "vulnbus/kafka_producer.h"
+#include "vulnbus/topics.h"
+
+struct produce;
+
+/* Starts the thread that serves delivery reports: on_delivery is called on
+ * it. Kafka need not be there yet. */
+enum status
+produce_open(const struct config *config, const struct topics *topics,
+    kafka_delivery_f *on_delivery, void *arg, struct produce **out_produce,
+    struct error *err) MUST_CHECK;
+
+/* Waits up to `drain_ms` for what is under way; on_delivery was called for
+ * every record when this returns. */
+void
+produce_close(struct produce **produce, uint32_t drain_ms);
+
+/* As kafka_producer_send; STATUS_UNAVAILABLE also while Kafka was never
+ * reached or the producer is being rebuilt. Any thread. */
+enum status
+produce_send(struct produce *produce, const struct kafka_record *record,
+    void *record_arg, struct error *err) MUST_CHECK;
+
+/* To be called about once a second: prepares the topics and asks Kafka
+ * whether it is there. May block for a second or two. */
+void
+produce_tick(struct produce *produce);
+
+bool
+produce_is_ready(const struct produce *produce);
+
+#endif

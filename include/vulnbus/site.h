@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One configuration in force, with all that was made from it. A reload makes
+ * a new site and swaps it in whole; requests under way keep theirs. */
+#ifndef VULNBUS_SITE_H
+#define VULNBUS_SITE_H
+
+#include <stdatomic.h>
+
+#include "vulnbus/authenticate.h"
+
+struct site {
+	struct config *config; /* owned */
+	struct bindings bindings;
+	struct keyring *keyring;     /* NULL in the enricher */
+	struct offenders *offenders; /* NULL in the enricher */
+	atomic_int holders;
+};
+
+/* Takes `config`, also when it fails. With `is_verifying` keys are loaded,
+ * and those `former` (or NULL) had fetched are taken over. */
+enum status
+site_open(struct config *config, bool is_verifying, struct site *former,
+    struct site **out_site, struct error *err) MUST_CHECK;
+
+/* The site is freed when its last holder releases it. */
+struct site *
+site_hold(struct site *site);
+
+void
+site_release(struct site *site);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A vendor, as one constant: facts, and three pure functions. A vendor's file
+ * includes this and the JSON reader, nothing else: it owns nothing, does no
+ * input or output, and sees no clock, secret or broker. Adding a vendor is
+ * adding a file under bridge/source/; the build makes the list. */
+#ifndef VULNBUS_SOURCE_H
+#define VULNBUS_SOURCE_H
+
+#include "vulnbus/event.h"
+
+struct json_value;
+
+/* How a webhook proves where it comes from. Interpreted by one verifier. */
+enum source_proof {
+	SOURCE_PROOF_JWS_ES512,   /* a compact JWS in a header; its claims are
+				   * the document, the body is ignored */
+	SOURCE_PROOF_SECRET_PATH, /* the unguessable path alone */
+};
+
+struct source_authentication {
+	enum source_proof proof;
+	const char *header;   /* that carries the token */
+	const char *prefix;   /* in front of the token, with its space */
+	const char *stamp;    /* claim with the time of signing, seconds */
+	const char *key_path; /* of the public key, under base_url */
+	const char *hint;     /* header that names algorithm and key, or NULL */
+};
+
+/* A path under base_url; "{id}" is replaced by an encoded vendor id. */
+struct source_path {
+	const char *name;
+	const char *template;
+};
+
+#define SOURCE_PATHS_MAX 8
+#define SOURCE_STEPS_MAX 8
+
+struct source_api {
+	const char *authorization; /* word before the token */
+	uint32_t calls_per_hour;   /* 0: no documented limit */
+	struct source_path paths[SOURCE_PATHS_MAX];
+};
+
+/* What the enricher asks the vendor next. */
+enum source_ask {
+	SOURCE_ASK_NOTHING, /* all is known: enrich */
+	SOURCE_ASK_JSON,    /* one document */
+	SOURCE_ASK_ROWS,    /* a CSV file, row by row */
+	SOURCE_ASK_LATER,   /* the vendor is not ready: ask again from the
+			     * first step after a while */
+};
+
+struct source_request {
+	enum source_ask ask;
+	const char *path;     /* name of a source_path, or NULL */
+	struct view id;       /* for the path */
+	struct view location; /* where the vendor said, if path is NULL */
+};
+
+/* A file that was read to its end, or not at all. */
+struct source_rows {
+	uint64_t rows;
+	uint64_t bytes;
+	struct view sha256; /* lower case hexadecimal */
+	const struct view *columns;
+	size_t column_count;
+	uint32_t generation; /* from 1; above when the file had changed */
+};
+
+/* 200 with a document or rows, or 403, 404 and 410, which are results too. */
+struct source_reply {
+	unsigned code;
+	const struct json_value *document; /* NULL unless a 200 brought one */
+	const struct source_rows *rows;
+};
+
+struct source_replies {
+	struct source_reply items[SOURCE_STEPS_MAX];
+	size_t count;
+};
+
+/* The records an event becomes; each is one topic and one schema. */
+enum source_record {
+	SOURCE_RECORD_NONE, /* nothing to tell: the event just ends */
+	SOURCE_RECORD_SCAN,
+	SOURCE_RECORD_EXPORT,
+};
+
+struct source {
+	const char *name; /* also its file, symbol, schema and test folder */
+	const char *like; /* the contract of another source in place of all
+			   * that follows; NULL: its own */
+	const char *default_base_url; /* NULL: must be configured */
+	struct source_authentication authentication;
+	struct source_api api;
+
+	/* Which column of a CSV file names the severity; NULL for none. */
+	const char *severity_column;
+
+	/* Notification `index` (from 0) of a proved document. The caller has
+	 * set source, vendor, received_ms and proof; the rest is filled in
+	 * here, from an allow-list. STATUS_END: there are no more.
+	 * STATUS_INVALID: less than the documented minimum. STATUS_UNKNOWN:
+	 * proved but new; id, subject and attributes are set all the same. */
+	enum status (*normalise)(const struct json_value *document,
+	    size_t index, struct event *event, struct error *err);
+
+	/* The next request, given the replies so far. */
+	enum status (*locate)(const struct event *event,
+	    const struct source_replies *replies,
+	    struct source_request *out_request, struct error *err);
+
+	/* The record's own fields, from an allow-list, into `body`; the
+	 * common ones are there already. */
+	enum status (*enrich)(const struct event *event,
+	    const struct source_replies *replies, struct tree *body,
+	    enum source_record *out_record, struct error *err);
+};
+
+/* All vendors, in name order, ended by NULL (made by the build). */
+extern const struct source *const source_all[];
+
+/* The contract of a vendor, NULL when there is no such vendor. Where several
+ * vendors share one (`like`), all get that one. */
+const struct source *
+source_find(const char *vendor);
+
+/* The names of all vendors, for messages: "a, b, c". */
+void
+source_names(struct buffer *out);
+
+/* The one explicit table of severities: a vendor's word in any case to
+ * critical, high, medium, low or info. Empty when it is not known. */
+struct view
+source_severity(const struct source *source, struct view word);
+
+/* The normalised word of a scan's or export's status: started, completed,
+ * failed, canceled. Empty when it is not known. */
+struct view
+source_state(const struct source *source, struct view word);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of one webhook, as callbacks for the port, the producer and the
+ * deadlines. */
+#ifndef VULNBUS_WEBHOOK_H
+#define VULNBUS_WEBHOOK_H
+
+#include <pthread.h>
+
+#include "vulnbus/deadline.h"
+#include "vulnbus/encode.h"
+#include "vulnbus/http_server.h"
+#include "vulnbus/produce.h"
+#include "vulnbus/site.h"
+
+/* What all webhooks share; the program fills it in. */
+struct webhooks {
+	pthread_mutex_t lock;
+	struct site *site; /* in force; under `lock` */
+	struct encoding encoding;
+	struct produce *produce;
+	struct deadlines *deadlines;
+	atomic_bool is_draining; /* 503 for whatever still comes */
+	atomic_int unanswered;
+};
+
+/* The site in force, held for the caller. */
+struct site *
+webhooks_site(struct webhooks *webhooks);
+
+/* http_request_f: refuses what needs no body; takes what has one. */
+void
+webhook_on_headers(struct http_request *request, void *webhooks);
+
+void
+webhook_on_request(struct http_request *request, void *webhooks);
+
+/* kafka_delivery_f and deadline_f. */
+void
+webhook_on_delivery(
+    void *record_arg, const char *why, int64_t offset, void *webhooks);
+
+void
+webhook_on_expired(struct deadline *deadline, void *webhooks);
+
+#endif

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads topics in read_committed, decodes what is there and holds every record to its promises:
+CloudEvents headers, JSON Schema, key, partition, time."""
+
+import functools
+import json
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgpack
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from kafka import admin
+from waiting import TooLate, until
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+RECORDS = {"events": "event", "scans": "scan", "exports": "export",
+           "export-rows": "export-row", "dead-letters": "dead-letter"}
+TYPES = {"application/vnd.msgpack": lambda data: msgpack.unpackb(data, raw=False),
+         "application/json": json.loads}
+
+
+TRANSIENT = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
+             KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,
+             KafkaError.REQUEST_TIMED_OUT, KafkaError._ALL_BROKERS_DOWN}
+
+
+@dataclass
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: str
+    headers: dict
+    value: dict
+
+
+@functools.lru_cache(None)
+def murmur2(data: bytes) -> int:
+    """As Kafka's Java client hashes keys."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = 0x9747B28C ^ len(data)
+    whole = len(data) & ~3
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i:i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = h * m & mask ^ k
+    if len(data) > whole:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
+
+
+@functools.lru_cache(None)
+def schema(name):
+    documents = [json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")]
+    registry = Registry().with_resources(
+        (document["$id"], Resource.from_contents(document))
+        for document in documents if "$id" in document)
+    document = json.loads((SCHEMAS / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(document)
+    return Draft202012Validator(document, registry=registry,
+                                format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def decode(message) -> Record:
+    names = [name for name, _ in message.headers() or []]
+    assert len(names) == len(set(names)), f"a header twice: {names}"
+    headers = {name: value.decode() for name, value in message.headers() or []}
+    value = TYPES[headers["content-type"]](message.value())
+    return Record(message.topic(), message.partition(), message.offset(), message.timestamp()[1],
+                  message.key().decode(), headers, value)
+
+
+def milliseconds(text):
+    """RFC 3339 to Unix epoch milliseconds."""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text), text
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def check(record: Record, name: str, partitions: int):
+    """What holds for every record of every topic that is promised to readers."""
+    headers, value = record.headers, record.value
+    where = f"{record.topic}[{record.partition}]@{record.offset}: {headers} {value}"
+    assert headers["ce_specversion"] == "1.0", where
+    assert headers["ce_id"] == value["id"], where
+    assert headers["ce_source"], where
+    assert headers["ce_type"].startswith("vulnbus."), where
+    assert headers["ce_subject"], where
+    assert headers["ce_partitionkey"] == record.key, where
+    assert headers["ce_dataschema"] == f"urn:vulnbus:schema:{name}:v1", where
+    assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}",
+                        headers["traceparent"]), where
+    if "ce_time" in headers:
+        milliseconds(headers["ce_time"])
+    assert record.partition == (murmur2(record.key.encode()) & 0x7FFFFFFF) % partitions, where
+    stamp = "received_ms" if name == "event" else "fetched_ms"
+    if stamp in value:
+        assert record.timestamp == value[stamp], where
+    errors = [f"{error.json_path}: {error.message}" for error in schema(name).iter_errors(value)]
+    assert not errors, f"{errors} in {where}"
+
+
+class Tap:
+    """Follows the five topics of one prefix from their beginning and keeps what it read."""
+
+    def __init__(self, bootstrap, prefix):
+        self.prefix = prefix
+        self.records = {short: [] for short in RECORDS}
+        self._admin = admin(bootstrap)
+        self._consumer = Consumer({
+            "bootstrap.servers": bootstrap, "group.id": f"{prefix}-tap",
+            "enable.auto.commit": False, "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest", "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50, "log_level": 0,
+        })
+        self._partitions = {}   # topic -> how many
+        self._end = {}          # (topic, partition) -> read up to here
+
+    def topic(self, short):
+        return f"{self.prefix}.{short}.v1"
+
+    def _assign(self):
+        if len(self._partitions) == len(RECORDS):
+            return
+        known = self._admin.list_topics(timeout=10).topics
+        found = {t: len(known[t].partitions) for t in map(self.topic, RECORDS) if t in known}
+        new = [TopicPartition(t, p, 0) for t, count in found.items()
+               for p in range(count) if t not in self._partitions]
+        self._partitions = found
+        if new:
+            self._consumer.incremental_assign(new)
+
+    def _poll(self, timeout):
+        self._assign()
+        for message in self._consumer.consume(1000, timeout):
+            place = (message.topic(), message.partition())
+            if message.error():
+                if message.error().code() == KafkaError._PARTITION_EOF:
+                    self._end[place] = message.offset()
+                continue
+            self._end[place] = message.offset() + 1
+            short = message.topic().removeprefix(self.prefix + ".").removesuffix(".v1")
+            record = decode(message)
+            seen = self.records[short]
+            # Of very many rows a sample is enough: the check costs more than the reading.
+            if short != "export-rows" or len(seen) < 200 or len(seen) % 500 == 0:
+                check(record, RECORDS[short], self._partitions[message.topic()])
+            seen.append(record)
+
+    def find(self, short, **fields):
+        """What has been read, of the records whose values hold these fields."""
+        return [record for record in self.records[short]
+                if all(record.value.get(name) == value for name, value in fields.items())]
+
+    def wait(self, short, count=1, within=20.0, **fields):
+        """Reads on until `count` such records are there; gives them all back."""
+        deadline = time.monotonic() + within
+        while len(found := self.find(short, **fields)) < count:
+            if time.monotonic() > deadline:
+                raise TooLate(f"not within {within:g} s: {count} on {short} with {fields}; "
+                              f"found {len(found)}, and in all "
+                              f"{ {name: len(list_) for name, list_ in self.records.items()} }")
+            self._poll(0.05)
+        return found
+
+    def one(self, short, within=20.0, **fields):
+        found = self.wait(short, 1, within, **fields)
+        assert len(found) == 1, found
+        return found[0]
+
+    def drain(self, within=30.0):
+        """Reads all topics to the end they have now."""
+        self._assign()
+        ends = self.ends()
+        deadline = time.monotonic() + within
+        while any(self._end.get(place, 0) < end for place, end in ends.items()):
+            assert time.monotonic() < deadline, f"{self._end} never came to {ends}"
+            self._poll(0.05)
+
+    def ends(self, isolation=IsolationLevel.READ_COMMITTED):
+        """Where each partition ends now: equal before and after means nothing was written."""
+        self._assign()
+        places = {TopicPartition(t, p): OffsetSpec.latest()
+                  for t, count in self._partitions.items() for p in range(count)}
+
+        def ask():
+            answers = self._admin.list_offsets(places, isolation_level=isolation,
+                                               request_timeout=10)
+            try:
+                return {(place.topic, place.partition): answer.result().offset
+                        for place, answer in answers.items()}
+            except KafkaException as error:   # of topics just made, or a broker just started
+                if not error.args[0].retriable() and error.args[0].code() not in TRANSIENT:
+                    raise
+                return None
+        return until(ask, "the ends of the topics", 20, 0.1)
+
+    def length(self, short):
+        """About how many records are committed (the marks of transactions count too)."""
+        return sum(end for (topic, _), end in self.ends().items() if topic == self.topic(short))
+
+    def close(self):
+        self._consumer.close()
+
+
+def raw_bytes(bootstrap, prefix):
+    """Every byte of every topic of a prefix, also of what was aborted: to look for secrets."""
+    topics = [t for t in admin(bootstrap).list_topics(timeout=10).topics
+              if t.startswith(prefix + ".")]
+    assert topics
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{prefix}-raw",
+                         "enable.auto.commit": False, "isolation.level": "read_uncommitted",
+                         "enable.partition.eof": True, "log_level": 0})
+    known = consumer.list_topics(timeout=10).topics
+    places = [TopicPartition(t, p, 0) for t in topics for p in known[t].partitions]
+    consumer.assign(places)
+    parts, open_, deadline = [], len(places), time.monotonic() + 60
+    while open_:
+        assert time.monotonic() < deadline
+        for message in consumer.consume(1000, 0.2):
+            if message.error():
+                open_ -= message.error().code() == KafkaError._PARTITION_EOF
+                continue
+            parts += [message.key() or b"", message.value() or b""]
+            parts += [part for name, value in message.headers() or []
+                      for part in (name.encode(), value or b"")]
+    consumer.close()
+    return b"\n".join(parts)
