@@ -246,16 +246,23 @@ http_call_resume(struct http_call *call)
 	curl_easy_pause(call->easy, CURLPAUSE_CONT);
 }
 
+struct view
+http_call_content_type(const struct http_call *call)
+{
+	char *content_type = NULL;
+
+	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	return view_of(content_type);
+}
+
 static void
 finish(struct http_call *call, CURLcode result)
 {
 	struct http_reply reply = { .body = buffer_view(&call->body) };
-	char *content_type = NULL;
 	long code = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
-	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &content_type);
-	reply.content_type = view_of(content_type == NULL ? "" : content_type);
+	reply.content_type = http_call_content_type(call);
 	reply.retry_after = view_of(call->retry_after);
 	reply.is_truncated = call->is_truncated;
 	if (result != CURLE_OK)

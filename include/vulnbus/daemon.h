@@ -18,8 +18,8 @@ daemon_check_f(const struct config *config, struct error *err);
  * Returns -1 to go on with *out_config, otherwise the exit status (sysexits):
  * 0, 64 usage, 66 no such file, 78 bad configuration. */
 int
-daemon_start(const char *service, int argc, char **argv,
-    daemon_check_f *check, struct config **out_config);
+daemon_start(const char *service, int argc, char **argv, daemon_check_f *check,
+    struct config **out_config);
 
 /* Blocks the signals daemon_wait takes, ignores SIGPIPE. Call before the
  * first thread starts: threads inherit it. */

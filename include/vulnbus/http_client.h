@@ -63,6 +63,10 @@ http_call_cancel(struct http_call **call);
 void
 http_call_resume(struct http_call *call);
 
+/* Of the answer, or an empty view; within callbacks. */
+struct view
+http_call_content_type(const struct http_call *call);
+
 /* Runs the transfers, calls back, waits up to `timeout_ms` for network, for
  * `extra_fd` (-1: none) to become readable, or for http_client_wake. */
 void

@@ -114,6 +114,7 @@ def test_a_chunked_body_over_the_ceiling_is_refused(door):
                                 [authorization(door), "Transfer-Encoding: chunked"]))
         for _ in range(9):
             connection.send(b"2000\r\n" + b"x" * 8 * KIB + b"\r\n")
+        connection.send(b"0\r\n\r\n")
         assert connection.answer().status == 413
 
 
@@ -165,6 +166,12 @@ def test_proved_but_no_json_is_400(door, payload):
     token = door.source.stub.signer.over(b64(HEADER), b64(payload)).decode()
     expected = {400} if payload else {400, 401}   # no bytes at all are no token either
     assert ask(door, headers=[f"Authorization: Signed {token}"]).status in expected
+
+
+def test_a_number_beyond_64_bits_is_refused(door):
+    """Proved, outside the window, and no JSON for many readers: 400 or 401 is a matter of taste."""
+    token = door.source.token(id="1", kind="scan", status="done", iat=2**64 + int(time.time()))
+    assert door.post(door.source, token).status_code in (400, 401)
 
 
 @pytest.mark.parametrize("claims", [

@@ -253,7 +253,6 @@ TOKENS = {
     "iat 25 hours ago": lambda k: signed(k, HEADER, claims(iat=int(time.time()) - 25 * 3600)),
     "iat in 10 minutes": lambda k: signed(k, HEADER, claims(iat=int(time.time()) + 600)),
     "iat in milliseconds": lambda k: signed(k, HEADER, claims(iat=int(time.time() * 1000))),
-    "iat beyond 64 bits": lambda k: signed(k, HEADER, claims(iat=2**64 + int(time.time()))),
     "iat 1e300": lambda k: signed(k, HEADER, claims(iat=1e300)),
     "exp in place of iat": lambda k: signed(
         k, HEADER, b'{"id":"1","kind":"scan","status":"done","exp":%d}' % (time.time() + 60)),
@@ -309,9 +308,10 @@ TOKENS = {
 LONG = {"a token of 100 KiB", "a token of 1 MiB"}
 
 # No HTTP at all: the HTTP library may say 400 or hang up before anybody looks for a token.
+# (A NUL behind the token is not among them: libmicrohttpd 0.9 ends the header there, and nobody
+# can see what followed. What is left of the header is a good token.)
 BROKEN_HTTP = {
     "a NUL before the token": lambda k: b"\0" + signed(k, HEADER),
-    "a NUL behind the token": lambda k: signed(k, HEADER) + b"\0",
     "a NUL in the token": lambda k: pieces(k, lambda h, c, s: h + b".\0" + c + b"." + s),
     "a control character in the token": lambda k: pieces(
         k, lambda h, c, s: h + b".\x01" + c + b"." + s),

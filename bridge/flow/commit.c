@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/commit.h"
+
+#include <stdio.h>
+
+#include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
+
+#define SESSION_TIMEOUT_MS 5000
+#define STATE_BYTES_MAX    (5u << 20)
+#define STATE_NODES_MAX    64
+
+enum status
+commit_open(const struct config *config, const struct topics *topics,
+    struct commit *commit, struct error *err)
+{
+	char id[512];
+	const struct kafka_producer_options options = {
+		.config = config,
+		.client = "vulnbus-enricher",
+		.transactional_id = id,
+		.transaction_timeout_ms =
+		    config->enricher.transaction_timeout_ms,
+	};
+	enum status status;
+
+	*commit = (struct commit){ .topics = topics };
+	tree_init(&commit->tree, STATE_NODES_MAX);
+	buffer_init(&commit->value, STATE_BYTES_MAX);
+	snprintf(id, sizeof(id), "%s-%s", config->enricher.group_id,
+	    config->enricher.instance_id);
+	status = kafka_producer_open(&options, &commit->producer, err);
+	if (status == STATUS_OK)
+		status = kafka_producer_begin_session(
+		    commit->producer, SESSION_TIMEOUT_MS, err);
+	if (status != STATUS_OK)
+		commit_close(commit);
+	return status;
+}
+
+void
+commit_close(struct commit *commit)
+{
+	kafka_producer_close(&commit->producer, 0);
+	tree_clear(&commit->tree);
+	buffer_clear(&commit->value);
+}
+
+static void
+begin(struct commit *commit)
+{
+	if (commit->is_open || commit->status != STATUS_OK)
+		return;
+	commit->status = kafka_producer_begin(commit->producer, &commit->why);
+	commit->is_open = commit->status == STATUS_OK;
+	commit->rows = 0;
+	commit->bytes = 0;
+}
+
+enum status
+commit_send(struct commit *commit, const struct kafka_record *record)
+{
+	enum status status;
+
+	begin(commit);
+	if (commit->status != STATUS_OK)
+		return STATUS_OK;
+	/* A full queue empties as Kafka takes the records; if it does not,
+	 * they time out with the transaction, which ends the loop. */
+	do {
+		status = kafka_producer_send(
+		    commit->producer, record, NULL, &commit->why);
+		if (status == STATUS_UNAVAILABLE)
+			kafka_producer_poll(commit->producer, 10);
+	} while (status == STATUS_UNAVAILABLE);
+	if (status == STATUS_TOO_LARGE)
+		return status;
+	commit->status = status;
+	commit->bytes += record->value.len;
+	commit->rows++;
+	return STATUS_OK;
+}
+
+void
+commit_touch(struct commit *commit, struct work *work)
+{
+	if (work->is_dirty)
+		return;
+	work->is_dirty = true;
+	work->next_dirty = commit->dirty;
+	commit->dirty = work;
+}
+
+/* A state record goes to the partition of its event, not to that of its own
+ * key: whoever owns the event's partition owns its state. */
+static void
+send_state(struct commit *commit, const struct work *work)
+{
+	struct kafka_record record = {
+		.topic = commit->topics->names[TOPIC_STATE],
+		.partition = work->partition,
+		.key = view_of(work->key),
+		.timestamp_ms = clock_wall_ms(),
+	};
+
+	if (commit->status != STATUS_OK)
+		return;
+	commit->status = work_write_state(
+	    work, &commit->tree, &commit->value, &commit->why);
+	record.value = buffer_view(&commit->value);
+	if (commit->status == STATUS_OK &&
+	    commit_send(commit, &record) != STATUS_OK)
+		commit->status = STATUS_FATAL;
+}
+
+static enum status
+finish(struct commit *commit, struct kafka_consumer *consumer,
+    const struct kafka_position *positions, size_t count, struct error *err)
+{
+	enum status status = commit->status;
+
+	if (status != STATUS_OK)
+		*err = commit->why;
+	if (status == STATUS_OK)
+		status = kafka_producer_send_positions(commit->producer,
+		    consumer, commit->topics->names[TOPIC_EVENTS], positions,
+		    count, err);
+	if (status == STATUS_OK)
+		status = kafka_producer_commit(commit->producer, err);
+	return status;
+}
+
+/* Whatever failed short of the session is undone, so that the same work can
+ * be done again. */
+static enum status
+undo(struct commit *commit, enum status status)
+{
+	struct error err;
+
+	if (status == STATUS_FATAL || !commit->is_open)
+		return status == STATUS_FATAL ? STATUS_FATAL : STATUS_ABORTED;
+	if (kafka_producer_abort(commit->producer, &err) == STATUS_OK)
+		return STATUS_ABORTED;
+	LOG_WARN(
+	    "transaction not aborted", LOG_TEXT("error.message", err.text));
+	return STATUS_FATAL;
+}
+
+enum status
+commit_end(struct commit *commit, struct kafka_consumer *consumer,
+    const struct kafka_position *positions, size_t count,
+    struct work **out_dirty, struct error *err)
+{
+	enum status status;
+
+	begin(commit);
+	for (struct work *work = commit->dirty; work != NULL;
+	     work = work->next_dirty)
+		send_state(commit, work);
+	status = finish(commit, consumer, positions, count, err);
+	if (status != STATUS_OK)
+		status = undo(commit, status);
+	metric_add(METRIC_TRANSACTIONS,
+	    status == STATUS_OK        ? "committed"
+	    : status == STATUS_ABORTED ? "aborted"
+				       : "fatal",
+	    NULL, 1);
+	*out_dirty = commit->dirty;
+	commit->dirty = NULL;
+	commit->is_open = false;
+	commit->status = STATUS_OK;
+	return status;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
+
+#define TOKEN_EVERY_MS  1000
+#define PROBE_EVERY_MS  60000
+#define MS_PER_HOUR     3600000.0
+#define TOKEN_BYTES_MAX 16384
+
+struct feed *
+feeds_find(struct feeds *feeds, struct view source)
+{
+	struct feed *feed;
+
+	for (feed = feeds->first; feed != NULL; feed = feed->next)
+		if (view_is(source, feed->name))
+			return feed;
+	feed = calloc(1, sizeof(*feed));
+	if (feed == NULL)
+		return NULL;
+	feed->name = strndup(source.data, source.len);
+	if (feed->name == NULL) {
+		free(feed);
+		return NULL;
+	}
+	heap_init(&feed->waiting);
+	feed->next = feeds->first;
+	feeds->first = feed;
+	return feed;
+}
+
+void
+feeds_clear(struct feeds *feeds)
+{
+	while (feeds->first != NULL) {
+		struct feed *feed = feeds->first;
+
+		feeds->first = feed->next;
+		heap_clear(&feed->waiting);
+		free(feed->name);
+		free(feed);
+	}
+	feeds->waiting = 0;
+}
+
+enum status
+feed_add(struct feeds *feeds, struct feed *feed, struct work *work,
+    int64_t due_ms, struct error *err)
+{
+	if (!heap_add(&feed->waiting, &work->item, due_ms))
+		return error_set(err, STATUS_NO_MEMORY, "no memory");
+	work->feed = feed;
+	feeds->waiting++;
+	return STATUS_OK;
+}
+
+void
+feed_remove(struct feeds *feeds, struct work *work)
+{
+	if (work->item.place == 0)
+		return;
+	heap_remove(&work->feed->waiting, &work->item);
+	feeds->waiting--;
+}
+
+static uint32_t
+calls_per_hour(const struct binding *binding)
+{
+	const uint32_t configured = binding->config->api.calls_per_hour;
+
+	return configured > 0 ? configured
+			      : binding->contract->api.calls_per_hour;
+}
+
+/* True when one more call is within the budget; it is then spent. */
+static bool
+spend(struct feed *feed, const struct binding *binding, double share)
+{
+	const double per_hour = calls_per_hour(binding) * share;
+	const int64_t now_ms = clock_steady_ms();
+	const double most = per_hour / 60.0 > 1.0 ? per_hour / 60.0 : 1.0;
+
+	if (calls_per_hour(binding) == 0 || share <= 0)
+		return true;
+	if (feed->budget_at_ms == 0)
+		feed->budget = most;
+	else
+		feed->budget += (double)(now_ms - feed->budget_at_ms) *
+				per_hour / MS_PER_HOUR;
+	feed->budget_at_ms = now_ms;
+	if (feed->budget > most)
+		feed->budget = most;
+	if (feed->budget < 1.0) {
+		feed->ready_at_ms = clock_wall_ms() +
+				    (int64_t)((1.0 - feed->budget) *
+					      MS_PER_HOUR / per_hour) +
+				    1;
+		return false;
+	}
+	feed->budget -= 1.0;
+	return true;
+}
+
+/* While the vendor refuses the token, one call a minute finds out whether it
+ * still does. */
+static bool
+may_ask(struct feed *feed)
+{
+	const int64_t now_ms = clock_steady_ms();
+
+	if (!feed->is_unauthorised)
+		return true;
+	if (feed->is_probing || now_ms < feed->probe_at_ms)
+		return false;
+	feed->is_probing = true;
+	feed->probe_at_ms = now_ms + PROBE_EVERY_MS;
+	return true;
+}
+
+struct work *
+feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
+    double share, int64_t now_ms)
+{
+	struct heap_item *first = heap_first(&feed->waiting);
+	struct work *work = (struct work *)(void *)first;
+
+	if (first == NULL || first->due_ms > now_ms)
+		return NULL;
+	if (binding != NULL &&
+	    (feed->active >= binding->config->api.max_concurrent ||
+		!may_ask(feed) || !spend(feed, binding, share)))
+		return NULL;
+	feed_remove(feeds, work);
+	return work;
+}
+
+int64_t
+feed_due_ms(const struct feed *feed, const struct binding *binding)
+{
+	const struct heap_item *first = heap_first(&feed->waiting);
+
+	if (first == NULL || feed->is_unauthorised ||
+	    (binding != NULL &&
+		feed->active >= binding->config->api.max_concurrent))
+		return INT64_MAX;
+	return first->due_ms > feed->ready_at_ms ? first->due_ms
+						 : feed->ready_at_ms;
+}
+
+static bool
+digest_token(const struct binding *binding, unsigned char out[SHA256_BYTES])
+{
+	struct buffer token;
+	struct error err;
+	bool is_read;
+
+	buffer_init(&token, TOKEN_BYTES_MAX);
+	is_read = secret_read(&binding->config->api.token, &token, &err) ==
+		  STATUS_OK;
+	if (is_read)
+		sha256_of(buffer_view(&token), out);
+	buffer_clear(&token);
+	return is_read;
+}
+
+void
+feed_unauthorised(struct feed *feed, const struct binding *binding)
+{
+	feed->is_probing = false;
+	if (!digest_token(binding, feed->refused_token))
+		memset(feed->refused_token, 0, SHA256_BYTES);
+	metric_set(METRIC_SOURCE_AUTHORISED, feed->name, NULL, 0);
+	if (feed->is_unauthorised)
+		return;
+	feed->is_unauthorised = true;
+	feed->probe_at_ms = clock_steady_ms() + PROBE_EVERY_MS;
+	LOG_WARN("the vendor refuses the token, its events wait",
+	    LOG_TEXT("source", feed->name));
+}
+
+void
+feed_authorised(struct feed *feed)
+{
+	feed->is_probing = false;
+	if (!feed->is_unauthorised)
+		return;
+	feed->is_unauthorised = false;
+	metric_set(METRIC_SOURCE_AUTHORISED, feed->name, NULL, 1);
+	LOG_INFO("the source is asked again", LOG_TEXT("source", feed->name));
+}
+
+bool
+feed_has_new_token(struct feed *feed, const struct binding *binding)
+{
+	const int64_t now_ms = clock_steady_ms();
+	unsigned char digest[SHA256_BYTES];
+
+	if (!feed->is_unauthorised ||
+	    now_ms - feed->token_read_at_ms < TOKEN_EVERY_MS)
+		return false;
+	feed->token_read_at_ms = now_ms;
+	return digest_token(binding, digest) &&
+	       memcmp(digest, feed->refused_token, SHA256_BYTES) != 0;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulnbus/json.h"
+#include "vulnbus/msgpack.h"
+
+#define STATE_VERSION   1
+#define VALUE_BYTES_MAX (4u << 20)
+#define NODES_MAX       8192
+
+static struct work *
+work_new(struct view key, struct view value, struct view trace)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	buffer_init(&work->value, VALUE_BYTES_MAX);
+	buffer_append_view(&work->value, value);
+	work->key = strndup(key.data, key.len);
+	if (trace.len == TRACEPARENT_BYTES)
+		memcpy(work->trace, trace.data, trace.len);
+	if (work->key == NULL || buffer_status(&work->value) != STATUS_OK) {
+		work_free(work);
+		return NULL;
+	}
+	return work;
+}
+
+void
+work_free(struct work *work)
+{
+	if (work == NULL)
+		return;
+	free(work->key);
+	buffer_clear(&work->value);
+	free(work);
+}
+
+enum status
+work_key(
+    const struct kafka_record *record, struct buffer *out, struct error *err)
+{
+	const struct view id = kafka_record_header(record, "ce_id");
+	const struct view replay = kafka_record_header(
+	    record, "vulnbus-replay");
+
+	if (id.len == 0 || !view_is_printable(id))
+		return error_set(err, STATUS_INVALID, "no ce_id");
+	buffer_append_view(out, id);
+	if (replay.len > 0) {
+		buffer_append(out, "#", 1);
+		buffer_append_view(out, replay);
+	}
+	if (buffer_status(out) != STATUS_OK)
+		return error_set(err, STATUS_INVALID, "ce_id: too long");
+	return STATUS_OK;
+}
+
+static bool
+is_json(const struct kafka_record *record)
+{
+	return view_starts(kafka_record_header(record, "content-type"),
+	    VIEW("application/json"));
+}
+
+enum status
+work_from_event(const struct kafka_record *record, int64_t now_ms,
+    struct work **out_work, struct error *err)
+{
+	struct buffer key;
+	struct work *work = NULL;
+	enum status status;
+
+	buffer_init(&key, EVENT_TEXT_BYTES);
+	status = work_key(record, &key, err);
+	if (status != STATUS_OK)
+		goto out;
+	work = work_new(buffer_view(&key), record->value,
+	    kafka_record_header(record, "traceparent"));
+	if (work == NULL) {
+		status = error_set(err, STATUS_NO_MEMORY, "no memory");
+		goto out;
+	}
+	work->partition = record->partition;
+	work->offset = record->offset;
+	work->is_json = is_json(record);
+	work->is_new = true;
+	work->next = (struct work_status){
+		.state = WORK_WAITING, .due_ms = now_ms, .first_ms = now_ms
+	};
+	*out_work = work;
+out:
+	buffer_clear(&key);
+	return status;
+}
+
+void
+decoded_init(struct decoded *decoded)
+{
+	tree_init(&decoded->tree, NODES_MAX);
+	decoded->document = NULL;
+	event_init(&decoded->event);
+}
+
+void
+decoded_clear(struct decoded *decoded)
+{
+	event_clear(&decoded->event);
+	tree_clear(&decoded->tree);
+	json_free(decoded->document);
+	decoded->document = NULL;
+}
+
+enum status
+work_decode(const struct work *work, struct decoded *decoded, struct error *err)
+{
+	const struct kafka_record record = {
+		.value = buffer_view(&work->value),
+		.headers = { { "content-type",
+		    work->is_json ? VIEW("application/json")
+				  : VIEW("application/vnd.msgpack") } },
+		.header_count = 1,
+	};
+	enum status status = decode_value(
+	    &record, &decoded->tree, &decoded->document, err);
+
+	if (status == STATUS_OK)
+		status = event_from_tree(
+		    &decoded->tree, 0, &decoded->event, err);
+	return status;
+}
+
+static void
+write_progress(const struct progress *progress, struct tree *tree)
+{
+	if (progress->generation == 0)
+		return;
+	tree_open_map(tree, VIEW("progress"));
+	tree_int(tree, VIEW("rows"), (int64_t)progress->rows);
+	tree_int(tree, VIEW("bytes"), (int64_t)progress->bytes);
+	tree_int(tree, VIEW("generation"), progress->generation);
+	tree_text(tree, VIEW("digest"),
+	    (struct view){ (const char *)progress->digest, SHA256_BYTES });
+	tree_close(tree);
+}
+
+enum status
+work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
+    struct error *err)
+{
+	const struct work_status *next = &work->next;
+
+	tree_reset(tree);
+	buffer_reset(out);
+	tree_int(tree, VIEW("v"), STATE_VERSION);
+	if (next->state == WORK_DONE) {
+		tree_int(tree, VIEW("done_ms"), next->due_ms);
+		return msgpack_write(tree, out, err);
+	}
+	tree_int(tree, VIEW("due_ms"), next->due_ms);
+	tree_int(tree, VIEW("first_ms"), next->first_ms);
+	tree_int(tree, VIEW("attempts"), next->attempts);
+	tree_int(tree, VIEW("polls"), next->polls);
+	tree_int(tree, VIEW("offset"), work->offset);
+	tree_bool(tree, VIEW("json"), work->is_json);
+	tree_text(tree, VIEW("trace"), view_of(work->trace));
+	tree_text(tree, VIEW("event"), buffer_view(&work->value));
+	write_progress(&next->progress, tree);
+	return msgpack_write(tree, out, err);
+}
+
+static void
+read_progress(const struct tree *tree, struct progress *out)
+{
+	const uint32_t at = tree_find(tree, 0, "progress");
+	struct view digest;
+
+	if (at == 0)
+		return;
+	digest = tree_get_text(tree, at, "digest");
+	if (digest.len != SHA256_BYTES)
+		return;
+	out->rows = (uint64_t)tree_get_int(tree, at, "rows", 0);
+	out->bytes = (uint64_t)tree_get_int(tree, at, "bytes", 0);
+	out->generation = (uint32_t)tree_get_int(tree, at, "generation", 1);
+	memcpy(out->digest, digest.data, SHA256_BYTES);
+}
+
+static bool
+get_bool(const struct tree *tree, const char *name)
+{
+	const uint32_t at = tree_find(tree, 0, name);
+
+	return at != 0 && tree->nodes[at].type == TREE_BOOL &&
+	       tree->nodes[at].boolean;
+}
+
+enum status
+work_read_state(const struct kafka_record *record, struct tree *tree,
+    struct work **out_work, int64_t *out_done_ms, struct error *err)
+{
+	enum status status = msgpack_read(record->value, tree, err);
+	struct work *work;
+
+	if (status != STATUS_OK)
+		return status;
+	if (tree_get_int(tree, 0, "v", 0) != STATE_VERSION)
+		return error_set(
+		    err, STATUS_INVALID, "state record of another version");
+	*out_done_ms = tree_get_int(tree, 0, "done_ms", -1);
+	if (*out_done_ms >= 0)
+		return STATUS_END;
+	work = work_new(record->key, tree_get_text(tree, 0, "event"),
+	    tree_get_text(tree, 0, "trace"));
+	if (work == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "no memory");
+	work->partition = record->partition;
+	work->offset = tree_get_int(tree, 0, "offset", -1);
+	work->is_json = get_bool(tree, "json");
+	work->committed = (struct work_status){
+		.state = WORK_WAITING,
+		.due_ms = tree_get_int(tree, 0, "due_ms", 0),
+		.first_ms = tree_get_int(tree, 0, "first_ms", 0),
+		.attempts = tree_get_int(tree, 0, "attempts", 0),
+		.polls = tree_get_int(tree, 0, "polls", 0),
+	};
+	read_progress(tree, &work->committed.progress);
+	work->next = work->committed;
+	*out_work = work;
+	return STATUS_OK;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stage: events off the topic, and the memory of those taken in before. On
+ * taking a partition over its state is read back, whole, before its first
+ * event is read. */
+#ifndef VULNBUS_CONSUME_H
+#define VULNBUS_CONSUME_H
+
+#include "vulnbus/kafka_consumer.h"
+#include "vulnbus/map.h"
+#include "vulnbus/topics.h"
+#include "vulnbus/work.h"
+
+/* One partition this instance owns. */
+struct partition {
+	int32_t id;
+	int64_t next_offset; /* of its events, as the next transaction says */
+	struct map known;    /* state key -> work under way, or when done */
+};
+
+/* What the program does with what is found. Called from consume_poll. */
+struct consume_callbacks {
+	/* A work read back from the state topic, now the caller's. */
+	void (*on_restored)(
+	    struct partition *partition, struct work *work, void *arg);
+	/* A work that later state records have ended or replaced. */
+	void (*on_replaced)(struct work *work, void *arg);
+	/* All partitions are about to go: drop whatever came from them. */
+	void (*on_revoked)(void *arg);
+	bool (*is_stopping)(void *arg);
+	void *arg;
+};
+
+struct consume;
+
+enum status
+consume_open(const struct config *config, const struct topics *topics,
+    const struct consume_callbacks *callbacks, struct consume **out_consume,
+    struct error *err) MUST_CHECK;
+
+void
+consume_close(struct consume **consume);
+
+/* The next event record. STATUS_OK: *out_partition is where it came from, the
+ * record lives until consume_release. STATUS_END: none at the moment.
+ * STATUS_FATAL: rebuild. */
+enum status
+consume_poll(struct consume *consume, struct kafka_record *out_record,
+    struct partition **out_partition, struct error *err) MUST_CHECK;
+
+/* Done with the record of the last consume_poll: the position moves on. */
+void
+consume_release(struct consume *consume);
+
+/* Written to whenever consume_poll may have something. */
+void
+consume_signal(struct consume *consume, int fd);
+
+void
+consume_pause(struct consume *consume, bool is_paused);
+
+struct partition *
+consume_partition(struct consume *consume, int32_t id);
+
+/* The positions of all partitions held, for a transaction. */
+const struct kafka_position *
+consume_positions(struct consume *consume, size_t *out_count);
+
+/* Positions have moved since the last call of consume_settled. */
+bool
+consume_has_moved(const struct consume *consume);
+
+void
+consume_settled(struct consume *consume);
+
+/* The group has as many partitions; this instance holds so many of them. */
+double
+consume_share(const struct consume *consume);
+
+bool
+consume_is_assigned(const struct consume *consume);
+
+struct kafka_consumer *
+consume_member(struct consume *consume);
+
+/* Forgets what was done before `limit_ms` (wall clock). */
+void
+consume_expire(struct consume *consume, int64_t limit_ms);
+
+#endif

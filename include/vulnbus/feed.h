@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What waits for one source's API, and whether it may be asked now: due time,
+ * concurrency, hourly budget, authorisation. */
+#ifndef VULNBUS_FEED_H
+#define VULNBUS_FEED_H
+
+#include "vulnbus/site.h"
+#include "vulnbus/work.h"
+
+struct feed {
+	struct feed *next;
+	char *name; /* owned */
+	struct heap waiting;
+	uint32_t active; /* conversations under way */
+	/* After a 401 nothing is asked until the token is another one; once
+	 * a minute one call tries. */
+	bool is_unauthorised;
+	unsigned char refused_token[SHA256_BYTES];
+	int64_t probe_at_ms; /* steady clock */
+	bool is_probing;
+	int64_t token_read_at_ms; /* steady clock */
+	/* Token bucket: a minute's worth of calls. */
+	double budget;
+	int64_t budget_at_ms; /* steady clock; 0: never filled */
+	int64_t ready_at_ms;  /* wall clock; when there is budget again */
+};
+
+struct feeds {
+	struct feed *first; /* owned */
+	size_t waiting;
+};
+
+/* The feed of a source, made if there is none; NULL: no memory. */
+struct feed *
+feeds_find(struct feeds *feeds, struct view source);
+
+void
+feeds_clear(struct feeds *feeds);
+
+/* `due_ms` is wall clock time. */
+enum status
+feed_add(struct feeds *feeds, struct feed *feed, struct work *work,
+    int64_t due_ms, struct error *err) MUST_CHECK;
+
+void
+feed_remove(struct feeds *feeds, struct work *work);
+
+/* Takes the next work whose time has come and that may be asked about now, or
+ * NULL. `binding` is NULL when the source is not configured: its work is given
+ * out all the same, to fail. `share` is the part of the budget that is this
+ * instance's, 0 to 1. */
+struct work *
+feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
+    double share, int64_t now_ms);
+
+/* When feed_next may have something, wall clock; INT64_MAX: not by time. */
+int64_t
+feed_due_ms(const struct feed *feed, const struct binding *binding);
+
+void
+feed_unauthorised(struct feed *feed, const struct binding *binding);
+
+void
+feed_authorised(struct feed *feed);
+
+/* Has the token changed since it was refused? Looks once a second. */
+bool
+feed_has_new_token(struct feed *feed, const struct binding *binding);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One event on its way through the enricher, and what the state topic says of
+ * it. The state topic is the enricher's memory: event id -> waiting or done. */
+#ifndef VULNBUS_WORK_H
+#define VULNBUS_WORK_H
+
+#include "vulnbus/crypto.h"
+#include "vulnbus/encode.h"
+#include "vulnbus/heap.h"
+
+/* How far an export's rows are committed. The digest is that of the file up
+ * to the end of the last row: a second reading that agrees so far may go on
+ * from there. */
+struct progress {
+	uint64_t rows;
+	uint64_t bytes;
+	uint32_t generation; /* from 1; 0: not begun */
+	unsigned char digest[SHA256_BYTES];
+};
+
+enum work_state { WORK_WAITING, WORK_DONE };
+
+/* What is committed of an event, or is about to be. */
+struct work_status {
+	enum work_state state;
+	int64_t due_ms;   /* wall clock */
+	int64_t first_ms; /* when it was taken in: give_up_after counts */
+	int64_t attempts; /* that failed */
+	int64_t polls;    /* that found the vendor not ready */
+	struct progress progress;
+};
+
+struct conversation;
+struct feed;
+
+struct work {
+	struct heap_item item; /* first: found from the heap */
+	char *key;             /* owned; of its state record */
+	int32_t partition;     /* of its event, so of its state */
+	int64_t offset;        /* of its event */
+	bool is_json;          /* format of `value` */
+	struct buffer value;   /* owned; the event as it was on the topic */
+	char trace[TRACEPARENT_BYTES + 1];
+	struct feed *feed;            /* its source's queue */
+	struct work_status committed; /* what the state topic says */
+	struct work_status next;      /* what it will say */
+	bool is_new;                  /* nothing is committed of it yet */
+	bool is_dirty;                /* the open transaction touches it */
+	struct work *next_dirty;
+	struct conversation *conversation; /* owned; NULL: not being fetched */
+};
+
+/* From a record of the events topic. STATUS_INVALID: it names no id. */
+enum status
+work_from_event(const struct kafka_record *record, int64_t now_ms,
+    struct work **out_work, struct error *err) MUST_CHECK;
+
+void
+work_free(struct work *work);
+
+/* The key of an event's state: its id, and the replay's if it is one, so that
+ * a replayed event is worked on again, once per replay. */
+enum status
+work_key(const struct kafka_record *record, struct buffer *out,
+    struct error *err) MUST_CHECK;
+
+/* The event itself, decoded into `tree`. `event` is freshly initialised. */
+struct decoded {
+	struct tree tree;
+	struct json_document *document; /* owned */
+	struct event event;
+};
+
+void
+decoded_init(struct decoded *decoded);
+
+void
+decoded_clear(struct decoded *decoded);
+
+enum status
+work_decode(const struct work *work, struct decoded *decoded,
+    struct error *err) MUST_CHECK;
+
+/* State records: `work->next` as the value to write, and back. */
+enum status
+work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
+    struct error *err) MUST_CHECK;
+
+/* STATUS_OK: waiting, *out_work is made. STATUS_END: done, at *out_done_ms.
+ * STATUS_INVALID: not a state record. */
+enum status
+work_read_state(const struct kafka_record *record, struct tree *tree,
+    struct work **out_work, int64_t *out_done_ms, struct error *err) MUST_CHECK;
+
+#endif

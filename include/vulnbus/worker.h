@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of one event in the enricher: consume -> fetch -> enrich -> encode
+ * -> commit. The one place where the enricher's stages meet. One thread. */
+#ifndef VULNBUS_WORKER_H
+#define VULNBUS_WORKER_H
+
+#include <stdatomic.h>
+
+#include "vulnbus/commit.h"
+#include "vulnbus/consume.h"
+#include "vulnbus/feed.h"
+#include "vulnbus/fetch.h"
+
+struct worker {
+	const struct config *config; /* as at start */
+	const struct topics *topics;
+	struct encoding encoding;
+	struct site *site; /* in force; held */
+	struct http_client *client;
+	struct consume *consume;
+	struct commit commit;
+	bool has_commit;
+	struct feeds feeds;
+	struct conversation *active;
+	struct encoded encoded; /* the record at hand */
+	struct tree body;
+	int event_fd; /* readable when there are events */
+	bool is_intake_paused;
+	int64_t expired_at_ms;
+	atomic_bool *is_stopping;
+};
+
+/* Joins the group and opens the session. STATUS_UNAVAILABLE: try again. */
+enum status
+worker_open(struct worker *worker, struct error *err) MUST_CHECK;
+
+/* Leaves; what was not committed is forgotten, here. */
+void
+worker_close(struct worker *worker);
+
+/* One round: events in, requests out, replies in, one transaction. Waits up to
+ * `ms` when there is nothing to do. STATUS_FATAL: close and open again. */
+enum status
+worker_round(struct worker *worker, uint32_t ms, struct error *err) MUST_CHECK;
+
+/* Takes over a reloaded configuration's sources; the site becomes its own. */
+void
+worker_use_site(struct worker *worker, struct site *site);
+
+#endif
