@@ -97,9 +97,13 @@ on_replaced(struct work *work, void *arg)
 static void
 drop_partition(struct worker *w, struct partition *partition)
 {
-	for (size_t i = 0; i < partition->known.size; i++)
-		if (partition->known.entries[i].pointer != NULL)
-			drop_work(w, partition->known.entries[i].pointer);
+	for (size_t i = 0; i < partition->known.size; i++) {
+		struct map_entry *entry = &partition->known.entries[i];
+
+		if (entry->pointer != NULL)
+			drop_work(w, entry->pointer);
+		entry->pointer = NULL;
+	}
 }
 
 /* Nothing that came from these partitions may be committed any more. No

@@ -289,7 +289,8 @@ def test_curl_is_served(door, tmp_path):
 @pytest.mark.parametrize("data", [
     b"\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n",
     b"POST /hooks HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-    b"POST /hooks HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", b"\0" * 99])
+    b"POST /hooks HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", b"\0" * 99],
+    ids=["blank", "tls", "no-version", "http-9", "negative-length", "huge-length", "zeros"])
 def test_what_is_no_http_does_not_hurt(door, data):
     with Connection(door.ingress.address()) as connection:
         connection.send(data)

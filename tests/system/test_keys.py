@@ -90,8 +90,8 @@ def test_a_rotation_after_a_rotation_is_picked_up_too(stack):
 
 @pytest.mark.parametrize("form", ["pem", "jwk", "jwks"])
 def test_the_vendor_may_serve_its_key_in_any_usual_form(stack, form):
-    source = Source(settings={"signature": {"key_path": "/keys/hook?v=1"}})
-    source.stub.key_path = "/keys/hook?v=1"
+    source = Source(settings={"signature": {"key_path": "/keys/hook.pem"}})
+    source.stub.key_path = "/keys/hook.pem"
     signer = source.stub.signer
     source.stub.key_body = {
         "pem": signer.pem, "jwk": json.dumps(signer.jwk),
