@@ -122,6 +122,14 @@ is_same_origin(struct view a, struct view b)
 	return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
 }
 
+bool
+url_is_same_origin(struct view a, struct view b)
+{
+	a = origin_of(a);
+	b = origin_of(b);
+	return a.len > 0 && b.len > 0 && is_same_origin(a, b);
+}
+
 static bool
 is_wellformed(struct view location)
 {

@@ -37,6 +37,9 @@ static bool
 match(struct view template, struct view path, struct view *out_source,
     struct view *out_secret)
 {
+	/* view_cut cannot tell a last empty segment from none. */
+	if (path.len > 0 && path.data[path.len - 1] == '/')
+		return false;
 	while (template.len > 0 || path.len > 0) {
 		const struct view want = view_cut(&template, '/');
 		const struct view have = view_cut(&path, '/');

@@ -61,7 +61,8 @@ take_refusal(struct conversation *c, const struct http_reply *reply)
 		add_reply(c, (struct source_reply){ .code = reply->code });
 		return;
 	}
-	if (reply->code == 401) {
+	/* Elsewhere the token was not sent, so nothing is said of it. */
+	if (reply->code == 401 && !reply->is_elsewhere) {
 		end(c, FETCH_REFUSED, "HTTP 401");
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/url.h"
 #include "vulnbus/version.h"
 
 #define REDIRECTS_MAX      5L
@@ -24,6 +25,7 @@ struct http_call {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct buffer body;
+	char *url; /* owned */
 	char retry_after[64];
 	char error[CURL_ERROR_SIZE];
 	bool is_truncated;
@@ -77,6 +79,7 @@ call_free(struct http_call *call)
 	}
 	curl_slist_free_all(call->headers);
 	buffer_clear(&call->body);
+	free(call->url);
 	free(call);
 }
 
@@ -220,8 +223,9 @@ http_client_start(struct http_client *client,
 	call->on_done = options->on_done;
 	call->arg = options->arg;
 	buffer_init(&call->body, options->body_bytes_max);
+	call->url = strdup(options->url);
 	call->easy = curl_easy_init();
-	if (call->easy == NULL ||
+	if (call->url == NULL || call->easy == NULL ||
 	    !add_header(call, "Authorization: ", options->authorization) ||
 	    !add_header(call, "Content-Type: ", options->content_type) ||
 	    !add_header(call, "", options->extra_header) ||
@@ -259,10 +263,14 @@ static void
 finish(struct http_call *call, CURLcode result)
 {
 	struct http_reply reply = { .body = buffer_view(&call->body) };
+	char *answered = NULL;
 	long code = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
+	curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &answered);
 	reply.content_type = http_call_content_type(call);
+	reply.is_elsewhere = !url_is_same_origin(
+	    view_of(call->url), view_of(answered));
 	reply.retry_after = view_of(call->retry_after);
 	reply.is_truncated = call->is_truncated;
 	if (result != CURLE_OK)

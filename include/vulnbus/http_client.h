@@ -15,6 +15,7 @@ struct http_reply {
 	struct view body; /* what was kept of it */
 	struct view content_type;
 	struct view retry_after; /* the header's value, or empty */
+	bool is_elsewhere;       /* redirects led to another host */
 	bool is_truncated;       /* the body went over body_bytes_max */
 	const char *error;       /* NULL when all went well */
 };

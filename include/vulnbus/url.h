@@ -22,6 +22,10 @@ void
 url_fill(
     struct view base, struct view template, struct view id, struct buffer *out);
 
+/* The same scheme, host and port; false unless both are absolute. */
+bool
+url_is_same_origin(struct view a, struct view b);
+
 /* A location a vendor named, made absolute. A relative one stands under the
  * root of `base`. An absolute one must have the same scheme, host and port,
  * otherwise STATUS_UNPROVED. Control characters, spaces, user names, "//host"

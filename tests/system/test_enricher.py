@@ -307,13 +307,17 @@ def test_a_file_on_another_host_is_not_fetched_with_the_token(hasty, location):
     other.down()
 
 
-def test_a_redirect_to_another_host_loses_the_token(hasty):
+@pytest.mark.parametrize("there", [200, 404, 401])
+def test_a_redirect_to_another_host_loses_the_token(hasty, there):
+    """And what that host says of it does not stop the source."""
     other = Vendor()
     number, _, notify = export(hasty)
-    hasty.source.stub.always(f"/files/{number}.csv",
-                             Reply(302, {"Location": f"{other.url}/files/{number}.csv"}))
+    path = f"/files/{number}.csv"
+    other.always(path, Reply(there, body=b"severity\ninfo\n"))
+    hasty.source.stub.always(path, Reply(302, {"Location": other.url + path}))
     outcome(hasty, notify())
     assert [seen.authorization for seen in other.seen if seen.authorization] == []
+    hasty.tap.one("scans", event_id=scan(hasty))
     other.down()
 
 

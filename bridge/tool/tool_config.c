@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands that show the configuration: check-config, print-config,
+ * config-reference, config-example. */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "vulnbus/tool.h"
+
+int
+tool_check_config(struct tool *tool, int argc, char **argv)
+{
+	struct config *config = NULL;
+	int exit_status = tool_no_options(tool, argc, argv);
+
+	if (exit_status < 0)
+		exit_status = tool_load_config(tool, &config);
+	if (exit_status >= 0)
+		return exit_status;
+	printf("%s: ok\n", config->path);
+	config_free(config);
+	return EX_OK;
+}
+
+int
+tool_print_config(struct tool *tool, int argc, char **argv)
+{
+	struct config *config = NULL;
+	int exit_status = tool_no_options(tool, argc, argv);
+
+	if (exit_status < 0)
+		exit_status = tool_load_config(tool, &config);
+	if (exit_status >= 0)
+		return exit_status;
+	config_print(config, stdout);
+	config_free(config);
+	return EX_OK;
+}
+
+int
+tool_config_reference(struct tool *tool, int argc, char **argv)
+{
+	const int exit_status = tool_no_options(tool, argc, argv);
+
+	if (exit_status >= 0)
+		return exit_status;
+	config_print_reference(stdout);
+	return EX_OK;
+}
+
+int
+tool_config_example(struct tool *tool, int argc, char **argv)
+{
+	const int exit_status = tool_no_options(tool, argc, argv);
+
+	if (exit_status >= 0)
+		return exit_status;
+	config_print_example(stdout);
+	return EX_OK;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vulnbus: the operator's tool. This file is the table of its commands and
+ * finds the one that is meant. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "vulnbus/daemon.h"
+#include "vulnbus/log.h"
+#include "vulnbus/tool.h"
+#include "vulnbus/version.h"
+
+#define NAME "vulnbus"
+
+static tool_command_f help;
+static tool_command_f version;
+
+static const struct tool_command commands[] = {
+	{ "demo", "[--kafka HOST:PORT] [--rows N] [--keep]",
+	    "show everything at work in this terminal",
+	    "      --kafka HOST:PORT  use this Kafka, not the embedded broker\n"
+	    "      --rows N           rows of the export (default 2000)\n"
+	    "      --keep             leave everything running until Ctrl-C\n",
+	    tool_demo },
+	{ "check-config", "", "check the configuration and say what is wrong",
+	    NULL, tool_check_config },
+	{ "print-config", "",
+	    "print the effective configuration, secrets masked", NULL,
+	    tool_print_config },
+	{ "config-reference", "",
+	    "print every key with its default and bounds (Markdown)", NULL,
+	    tool_config_reference },
+	{ "config-example", "", "print a commented example configuration", NULL,
+	    tool_config_example },
+	{ "topics", "[--create | --diff]",
+	    "list the topics, create or compare them",
+	    "      --create  create the topics that are missing\n"
+	    "      --diff    print only what is not as configured\n"
+	    "\n"
+	    "Exit status 1 when a topic is missing or has other partitions "
+	    "than configured.\n",
+	    tool_topics },
+	{ "tail", "[options] [TOPIC...]",
+	    "read the records of topics, or follow them",
+	    "  -f, --follow          wait for more; without --from-beginning or "
+	    "--since\n"
+	    "                        only what comes from now on\n"
+	    "      --from-beginning  from the first record (default unless "
+	    "following)\n"
+	    "  -n, --count N         end after N records; waits for those to "
+	    "come\n"
+	    "      --source NAME     only of this source\n"
+	    "      --kind KIND       only of this kind: scan.completed, or scan\n"
+	    "      --id ID           only of this event or record\n"
+	    "      --since TIME      only from this time on: RFC 3339, or -2h\n"
+	    "      --until TIME      only up to this time\n"
+	    "      --json            a JSON document a line\n"
+	    "      --pretty          JSON on several lines\n"
+	    "\n"
+	    "TOPIC is a short name (scans) or a full one (vulnbus.scans.v1); "
+	    "without any,\n"
+	    "all topics but state. Records that cannot be decoded are named on "
+	    "standard\n"
+	    "error (as {\"error\": ...} with --json) and passed over.\n",
+	    tool_tail },
+	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
+	    help },
+	{ "version", "", "print the version", NULL, version },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
+
+static const struct tool_command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static void
+print_usage(FILE *out)
+{
+	fprintf(out,
+	    "usage: %s [-c FILE] [-v] COMMAND [options]\n"
+	    "\n"
+	    "  -c, --config FILE  configuration (default %s)\n"
+	    "  -v, --verbose      log what the libraries do\n"
+	    "  -V, --version      print the version and exit\n"
+	    "  -h, --help         print this, or what a command takes\n"
+	    "\n",
+	    NAME, VULNBUS_CONFIG_PATH);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-17s %s\n", commands[i].name,
+		    commands[i].summary);
+}
+
+static int
+help(struct tool *tool, int argc, char **argv)
+{
+	static const struct option options[] = { TOOL_LONG_OPTIONS };
+	const struct tool_command *command;
+
+	if (tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS, options) ==
+	    TOOL_OPTION_STOP)
+		return tool->exit_status;
+	if (optind == argc) {
+		print_usage(stdout);
+		return EX_OK;
+	}
+	command = find_command(argv[optind]);
+	if (command == NULL)
+		return tool_usage(tool, "no such command: %s", argv[optind]);
+	tool_print_help(command, stdout);
+	return EX_OK;
+}
+
+static int
+version(struct tool *tool, int argc, char **argv)
+{
+	const int exit_status = tool_no_options(tool, argc, argv);
+
+	if (exit_status >= 0)
+		return exit_status;
+	printf("%s %s\n", NAME, VULNBUS_VERSION);
+	return EX_OK;
+}
+
+/* -1 to go on with the command at optind, else the exit status. */
+static int
+read_options(struct tool *tool, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "version", no_argument, NULL, 'V' },
+		TOOL_LONG_OPTIONS,
+	};
+	int option;
+
+	/* "+": what stands after the command is the command's. */
+	while ((option = getopt_long(argc, argv, "+" TOOL_SHORT_OPTIONS "V",
+		    options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			tool->config_path = optarg;
+			break;
+		case 'v':
+			tool->is_verbose = true;
+			break;
+		case 'V':
+			printf("%s %s\n", NAME, VULNBUS_VERSION);
+			return EX_OK;
+		case 'h':
+			print_usage(stdout);
+			return EX_OK;
+		default:
+			print_usage(stderr);
+			return EX_USAGE;
+		}
+	}
+	return -1;
+}
+
+static bool
+wants_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
+
+	/* no-color.org: "when present and not an empty string". */
+	return (no_colour == NULL || no_colour[0] == '\0') &&
+	       (terminal == NULL || strcmp(terminal, "dumb") != 0) &&
+	       isatty(STDOUT_FILENO);
+}
+
+/* A reader that has seen enough (head, less) is no failure. */
+static int
+end_output(int exit_status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return exit_status;
+	if (errno == EPIPE)
+		return exit_status;
+	fprintf(
+	    stderr, "%s: standard output: %s\n", NAME, strerror(errno));
+	return exit_status == EX_OK ? EX_IOERR : exit_status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct tool tool = { .config_path = VULNBUS_CONFIG_PATH };
+	char name[64];
+	int exit_status;
+
+	signal(SIGPIPE, SIG_IGN);
+	tool.is_colour = wants_colour();
+	exit_status = read_options(&tool, argc, argv);
+	if (exit_status >= 0)
+		return end_output(exit_status);
+	if (optind == argc) {
+		print_usage(stderr);
+		return EX_USAGE;
+	}
+	tool.command = find_command(argv[optind]);
+	if (tool.command == NULL) {
+		fprintf(stderr, "%s: no such command: %s\n\n", NAME,
+		    argv[optind]);
+		print_usage(stderr);
+		return EX_USAGE;
+	}
+	argc -= optind;
+	argv += optind;
+	snprintf(name, sizeof(name), "%s %s", NAME, tool.command->name);
+	argv[0] = name; /* getopt puts it in front of its messages */
+	optind = 0;     /* glibc: begin again, with other rules */
+	log_open(NAME, tool.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
+	return end_output(tool.command->run(&tool, argc, argv));
+}
