@@ -48,8 +48,8 @@ MAKEFLAGS += --no-builtin-rules
 
 all: $(PROGRAMS) ## build the three programs into build/
 
-$(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/webhook.c) $(LIB)
-$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c) $(LIB)
+$(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c) $(LIB)
+$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/transaction.c) $(LIB)
 $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
 	$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)

@@ -12,7 +12,7 @@
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
-#include "vulnbus/webhook.h"
+#include "vulnbus/port.h"
 
 #define SERVICE       "vulnbus-ingress"
 #define TICK_MS       1000
@@ -163,8 +163,8 @@ open_port(struct ingress *ingress, struct error *err)
 		.connections_max = config->max_connections,
 		.headers_bytes_max = config->max_headers_bytes,
 		.body_bytes_max = config->max_body_bytes,
-		.on_headers = webhook_on_headers,
-		.on_request = webhook_on_request,
+		.on_headers = port_on_headers,
+		.on_request = port_on_request,
 		.arg = &ingress->webhooks,
 	};
 

@@ -97,8 +97,8 @@ print_usage(FILE *out)
 	    "\n",
 	    NAME, VULNBUS_CONFIG_PATH);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-17s %s\n", commands[i].name,
-		    commands[i].summary);
+		fprintf(
+		    out, "  %-17s %s\n", commands[i].name, commands[i].summary);
 }
 
 static int
@@ -186,8 +186,7 @@ end_output(int exit_status)
 		return exit_status;
 	if (errno == EPIPE)
 		return exit_status;
-	fprintf(
-	    stderr, "%s: standard output: %s\n", NAME, strerror(errno));
+	fprintf(stderr, "%s: standard output: %s\n", NAME, strerror(errno));
 	return exit_status == EX_OK ? EX_IOERR : exit_status;
 }
 
@@ -209,8 +208,8 @@ main(int argc, char **argv)
 	}
 	tool.command = find_command(argv[optind]);
 	if (tool.command == NULL) {
-		fprintf(stderr, "%s: no such command: %s\n\n", NAME,
-		    argv[optind]);
+		fprintf(
+		    stderr, "%s: no such command: %s\n\n", NAME, argv[optind]);
 		print_usage(stderr);
 		return EX_USAGE;
 	}

@@ -320,8 +320,8 @@ check_hint(const struct binding *binding, struct http_request *request)
 	    LOG_TEXT("source", source));
 }
 
-static void
-answer_at_once(struct http_request *request, const struct config *config,
+void
+webhook_refuse(struct http_request *request, const struct config *config,
     const char *source, unsigned code)
 {
 	count_answer(source, code, http_request_started_us(request));
@@ -333,8 +333,8 @@ answer_at_once(struct http_request *request, const struct config *config,
 
 /* What needs no waiting, in the order of the contract; then the request is
  * suspended, so that whoever is done first may answer it. */
-static void
-handle_hook(struct webhooks *webhooks, struct site *site,
+void
+webhook_take(struct webhooks *webhooks, struct site *site,
     const struct binding *binding, struct http_request *request)
 {
 	const char *source = binding->config->name;
@@ -348,7 +348,7 @@ handle_hook(struct webhooks *webhooks, struct site *site,
 	size_t count;
 
 	if (webhook == NULL) {
-		answer_at_once(request, site->config, source, 503);
+		webhook_refuse(request, site->config, source, 503);
 		return;
 	}
 	http_request_suspend(request);
@@ -371,77 +371,4 @@ handle_hook(struct webhooks *webhooks, struct site *site,
 	else
 		handle(webhook, true);
 	webhook_release(webhook);
-}
-
-static void
-handle_connector(struct site *site, const struct binding *binding,
-    struct http_request *request)
-{
-	const char *source = binding->config->name;
-	struct buffer document;
-	struct error err;
-
-	buffer_init(&document, 16384);
-	if (accept_connector(site->config, binding, &document, &err) ==
-	    STATUS_OK) {
-		http_request_answer(
-		    request, &(struct http_answer){ .code = 200,
-				 .content_type = "application/json",
-				 .body = buffer_view(&document) });
-	} else {
-		LOG_WARN("connector document not made",
-		    LOG_TEXT("source", source),
-		    LOG_TEXT("error.message", err.text));
-		http_request_answer(
-		    request, &(struct http_answer){ .code = 404 });
-	}
-	buffer_clear(&document);
-}
-
-/* Before the body is read: source and secret, then the method. */
-void
-webhook_on_headers(struct http_request *request, void *arg)
-{
-	struct webhooks *webhooks = arg;
-	struct site *site = webhooks_site(webhooks);
-	const char *method = http_request_method(request);
-	const struct binding *binding = NULL;
-	const enum accept_route route = accept_route(site->config,
-	    &site->bindings, http_request_path(request), &binding);
-
-	if (route == ACCEPT_NOTHING)
-		answer_at_once(request, site->config, "", 404);
-	else if (route == ACCEPT_HOOK && strcmp(method, "POST") != 0)
-		answer_at_once(
-		    request, site->config, binding->config->name, 405);
-	else if (route == ACCEPT_CONNECTOR && strcmp(method, "GET") != 0)
-		http_request_answer(request,
-		    &(struct http_answer){ .code = 405, .allow = "GET" });
-	/* "The request body can be entirely discarded as it brings no
-	 * additional value" (Using VDR Webhooks). */
-	http_request_discard_body(request);
-	site_release(site);
-}
-
-void
-webhook_on_request(struct http_request *request, void *arg)
-{
-	struct webhooks *webhooks = arg;
-	struct site *site = webhooks_site(webhooks);
-	const struct binding *binding = NULL;
-
-	/* Asked again: a reload may have come between headers and body. */
-	switch (accept_route(site->config, &site->bindings,
-	    http_request_path(request), &binding)) {
-	case ACCEPT_HOOK:
-		handle_hook(webhooks, site, binding, request);
-		break;
-	case ACCEPT_CONNECTOR:
-		handle_connector(site, binding, request);
-		break;
-	case ACCEPT_NOTHING:
-		answer_at_once(request, site->config, "", 404);
-		break;
-	}
-	site_release(site);
 }

@@ -206,7 +206,9 @@ static json_t *
 text_from(struct view text)
 {
 	static const char replacement[] = "\xEF\xBF\xBD";
-	json_t *json = json_stringn(text.data, text.len);
+	/* An empty view may be NULL, which jansson takes for an error. */
+	json_t *json = text.len == 0 ? json_string("")
+				     : json_stringn(text.data, text.len);
 	struct buffer clean;
 
 	if (json != NULL)

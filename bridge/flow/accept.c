@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/accept.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/address.h"
 #include "vulnbus/json.h"
 
 static enum accept_route
@@ -105,92 +105,16 @@ accept_connector(const struct config *config, const struct binding *binding,
 	return status;
 }
 
-struct address {
-	int family;
-	unsigned char bytes[16];
-};
-
-static bool
-address_parse(const char *text, struct address *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->family = AF_INET;
-	if (inet_pton(AF_INET, text, out->bytes) == 1)
-		return true;
-	out->family = AF_INET6;
-	return inet_pton(AF_INET6, text, out->bytes) == 1;
-}
-
-static bool
-address_in(const struct address *address, const char *network)
-{
-	char text[INET6_ADDRSTRLEN + 8];
-	struct address base;
-	const char *slash = strchr(network, '/');
-	const size_t len = slash == NULL ? strlen(network)
-					 : (size_t)(slash - network);
-	unsigned long bits;
-
-	if (len >= sizeof(text))
-		return false;
-	memcpy(text, network, len);
-	text[len] = '\0';
-	if (!address_parse(text, &base) || base.family != address->family)
-		return false;
-	bits = base.family == AF_INET ? 32 : 128;
-	if (slash != NULL && strtoul(slash + 1, NULL, 10) < bits)
-		bits = strtoul(slash + 1, NULL, 10);
-	for (unsigned i = 0; i < bits; i++) {
-		const unsigned mask = 0x80u >> (i % 8);
-
-		if (((address->bytes[i / 8] ^ base.bytes[i / 8]) & mask) != 0)
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_trusted(const struct config_list *proxies, const char *text)
-{
-	struct address address;
-
-	if (!address_parse(text, &address))
-		return false;
-	for (size_t i = 0; i < proxies->count; i++)
-		if (address_in(&address, proxies->items[i]))
-			return true;
-	return false;
-}
-
-static void
-print_address(const struct sockaddr *address, char out[PEER_TEXT_BYTES])
-{
-	const void *bytes = NULL;
-
-	out[0] = '\0';
-	if (address == NULL)
-		return;
-	if (address->sa_family == AF_INET)
-		bytes = &((const struct sockaddr_in *)(const void *)address)
-			     ->sin_addr;
-	else if (address->sa_family == AF_INET6)
-		bytes = &((const struct sockaddr_in6 *)(const void *)address)
-			     ->sin6_addr;
-	if (bytes != NULL)
-		inet_ntop(address->sa_family, bytes, out, PEER_TEXT_BYTES);
-}
-
 void
 accept_peer(const struct config_list *trusted_proxies,
     const struct sockaddr *address, struct view forwarded_for,
     char out[PEER_TEXT_BYTES])
 {
-	print_address(address, out);
+	address_print(address, out);
 	/* From the right: each proxy appends whom it saw, so what stands left
 	 * of the first one not trusted may be made up. */
-	while (is_trusted(trusted_proxies, out) && forwarded_for.len > 0) {
+	while (address_is_in(trusted_proxies, out) && forwarded_for.len > 0) {
 		size_t start = forwarded_for.len;
-		struct address parsed;
 		struct view last;
 		char text[PEER_TEXT_BYTES];
 
@@ -200,7 +124,7 @@ accept_peer(const struct config_list *trusted_proxies,
 		    forwarded_for.data + start, forwarded_for.len - start });
 		forwarded_for.len = start > 0 ? start - 1 : 0;
 		snprintf(text, sizeof(text), "%.*s", VIEW_ARGS(last));
-		if (last.len >= sizeof(text) || !address_parse(text, &parsed))
+		if (last.len >= sizeof(text) || !address_is_valid(text))
 			return;
 		memcpy(out, text, sizeof(text));
 	}

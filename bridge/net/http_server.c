@@ -3,7 +3,6 @@
  * The door to libmicrohttpd. */
 #include "vulnbus/http_server.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "vulnbus/address.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
@@ -23,7 +23,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options options;
 	int listen_fd; /* owned after quiesce, else -1 */
-	char address[INET6_ADDRSTRLEN + 16];
+	char address[ADDRESS_TEXT_BYTES + 16];
 };
 
 struct http_request {
@@ -43,15 +43,6 @@ struct http_request {
 };
 
 static void
-request_free(struct http_request *request)
-{
-	if (request->response != NULL)
-		MHD_destroy_response(request->response);
-	buffer_clear(&request->body);
-	free(request);
-}
-
-static void
 on_completed(void *arg, struct MHD_Connection *connection, void **con_cls,
     enum MHD_RequestTerminationCode why)
 {
@@ -60,8 +51,11 @@ on_completed(void *arg, struct MHD_Connection *connection, void **con_cls,
 	(void)arg;
 	(void)connection;
 	(void)why;
-	if (request != NULL)
-		request_free(request);
+	if (request == NULL)
+		return;
+	MHD_destroy_response(request->response);
+	buffer_clear(&request->body);
+	free(request);
 	*con_cls = NULL;
 }
 
@@ -85,7 +79,7 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
 static enum MHD_Result
 queue_answer(struct http_request *request)
 {
-	enum MHD_Result result = MHD_queue_response(
+	const enum MHD_Result result = MHD_queue_response(
 	    request->connection, request->code, request->response);
 
 	MHD_destroy_response(request->response);
@@ -117,6 +111,12 @@ is_over_body(const struct http_request *request)
 	       (uint64_t)length > request->server->options.body_bytes_max;
 }
 
+static void
+refuse(struct http_request *request, unsigned code)
+{
+	http_request_answer(request, &(struct http_answer){ .code = code });
+}
+
 /* The first call for a request: its headers are in, its body is not. */
 static enum MHD_Result
 take_headers(struct http_request *request)
@@ -124,13 +124,11 @@ take_headers(struct http_request *request)
 	const struct http_server_options *options = &request->server->options;
 
 	if (is_over_headers(request))
-		http_request_answer(
-		    request, &(struct http_answer){ .code = 431 });
+		refuse(request, 431);
 	else if (options->on_headers != NULL)
 		options->on_headers(request, options->arg);
 	if (!request->is_answered && is_over_body(request))
-		http_request_answer(
-		    request, &(struct http_answer){ .code = 413 });
+		refuse(request, 413);
 	return request->is_answered ? queue_answer(request) : MHD_YES;
 }
 
@@ -165,8 +163,7 @@ on_access(void *arg, struct MHD_Connection *connection, const char *path,
 	if (!request->is_handled) {
 		request->is_handled = true;
 		if (request->body_bytes > server->options.body_bytes_max)
-			http_request_answer(
-			    request, &(struct http_answer){ .code = 413 });
+			refuse(request, 413);
 		else
 			server->options.on_request(
 			    request, server->options.arg);
@@ -187,66 +184,16 @@ keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
 }
 
 static void
-on_log(void *arg, const char *fmt, va_list args)
-{
-	char text[256];
-
-	(void)arg;
-	vsnprintf(text, sizeof(text), fmt, args);
-	text[strcspn(text, "\n")] = '\0';
-	LOG_DEBUG("libmicrohttpd", LOG_TEXT("error.message", text));
-}
-
-static enum status
-resolve(const char *listen, struct addrinfo **out_address, struct error *err)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE };
-	const char *colon = strrchr(listen, ':');
-	char host[256];
-	size_t len;
-	int failed;
-
-	if (colon == NULL)
-		return error_set(err, STATUS_INVALID, "%s: no port", listen);
-	len = (size_t)(colon - listen);
-	if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
-		listen++;
-		len -= 2;
-	}
-	if (len >= sizeof(host))
-		return error_set(err, STATUS_INVALID, "%s: too long", listen);
-	memcpy(host, listen, len);
-	host[len] = '\0';
-	failed = getaddrinfo(
-	    len == 0 ? NULL : host, colon + 1, &hints, out_address);
-	if (failed != 0)
-		return error_set(err, STATUS_INVALID, "%s: %s", listen,
-		    gai_strerror(failed));
-	return STATUS_OK;
-}
-
-static void
 note_address(struct http_server *server, const struct sockaddr *address)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(
 	    server->daemon, MHD_DAEMON_INFO_BIND_PORT);
-	const unsigned port = info == NULL ? 0 : info->port;
-	char host[INET6_ADDRSTRLEN] = "";
+	char host[ADDRESS_TEXT_BYTES];
 
-	if (address->sa_family == AF_INET6) {
-		inet_ntop(AF_INET6,
-		    &((const struct sockaddr_in6 *)(const void *)address)
-			 ->sin6_addr,
-		    host, sizeof(host));
-		snprintf(server->address, sizeof(server->address), "[%s]:%u",
-		    host, port);
-		return;
-	}
-	inet_ntop(AF_INET,
-	    &((const struct sockaddr_in *)(const void *)address)->sin_addr,
-	    host, sizeof(host));
-	snprintf(server->address, sizeof(server->address), "%s:%u", host, port);
+	address_print(address, host);
+	snprintf(server->address, sizeof(server->address),
+	    address->sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+	    info == NULL ? 0u : (unsigned)info->port);
 }
 
 /* One internal epoll thread without a pool stalls in 0.9.75 once 256
@@ -257,7 +204,7 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 {
 	const struct http_server_options *o = &server->options;
 	const bool is_pool = o->threads > 1;
-	unsigned flags = MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+	unsigned flags = MHD_ALLOW_SUSPEND_RESUME |
 			 (is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
 				  : MHD_USE_POLL_INTERNAL_THREAD);
 	struct MHD_OptionItem pool[] = {
@@ -270,8 +217,8 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 	if (!is_pool)
 		pool[0] = pool[1];
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server,
-	    MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
-	    address->ai_addr, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+	    MHD_OPTION_SOCK_ADDR, address->ai_addr,
+	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
 	    MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)((o->idle_timeout_ms + 999) / 1000),
@@ -295,7 +242,7 @@ http_server_open(const struct http_server_options *options,
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	server->options = *options;
 	server->listen_fd = -1;
-	status = resolve(options->listen, &address, err);
+	status = address_resolve(options->listen, &address, err);
 	if (status != STATUS_OK)
 		goto out;
 	server->daemon = start_daemon(server, address);
@@ -359,16 +306,18 @@ struct header_search {
 	size_t count;
 };
 
+/* With lengths: a NUL within a value must not cut it short. */
 static enum MHD_Result
-match_header(
-    void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+match_header(void *arg, enum MHD_ValueKind kind, const char *name,
+    size_t name_len, const char *value, size_t value_len)
 {
 	struct header_search *search = arg;
 
 	(void)kind;
+	(void)name_len;
 	if (strcasecmp(name, search->name) != 0)
 		return MHD_YES;
-	search->value = view_of(value == NULL ? "" : value);
+	search->value = (struct view){ value == NULL ? "" : value, value_len };
 	search->count++;
 	return MHD_YES;
 }
@@ -379,7 +328,7 @@ http_request_header(
 {
 	struct header_search search = { .name = name, .value = VIEW("") };
 
-	MHD_get_connection_values(
+	MHD_get_connection_values_n(
 	    request->connection, MHD_HEADER_KIND, match_header, &search);
 	*out_count = search.count;
 	return search.value;

@@ -48,7 +48,8 @@ tool_option(struct tool *tool, int argc, char **argv, const char *short_options,
 			return TOOL_OPTION_STOP;
 		case '?':
 			/* getopt has said what it does not know. */
-			fprintf(stderr, "usage: vulnbus %s [-c FILE] [-v]%s%s\n",
+			fprintf(stderr,
+			    "usage: vulnbus %s [-c FILE] [-v]%s%s\n",
 			    tool->command->name,
 			    tool->command->arguments[0] == '\0' ? "" : " ",
 			    tool->command->arguments);

@@ -29,8 +29,8 @@ struct reader {
 };
 
 static enum status
-find_bounds(struct reader *r, enum topic topic, bool is_from_end,
-    struct error *err)
+find_bounds(
+    struct reader *r, enum topic topic, bool is_from_end, struct error *err)
 {
 	struct channel *channel = &r->channels[topic];
 	enum status status = STATUS_OK;
@@ -176,8 +176,7 @@ look(struct reader *r, enum topic *out_topic, struct kafka_record *out_record,
 		status = kafka_consumer_poll(
 		    channel->consumer, 0, out_record, &r->message, err);
 		if (out_record->topic != NULL)
-			note_position(
-			    channel, out_record, status == STATUS_OK);
+			note_position(channel, out_record, status == STATUS_OK);
 		if (status == STATUS_END && out_record->topic != NULL)
 			i--; /* more may wait behind the end's report */
 		if (status == STATUS_END)

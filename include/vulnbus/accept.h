@@ -27,7 +27,7 @@ enum status
 accept_connector(const struct config *config, const struct binding *binding,
     struct buffer *out, struct error *err) MUST_CHECK;
 
-#define PEER_TEXT_BYTES 64
+#define PEER_TEXT_BYTES 64 /* as ADDRESS_TEXT_BYTES */
 
 /* Who is asking, as text: the address of the connection, or, when that is one
  * of ingress.trusted_proxies, the last X-Forwarded-For address that is not. */

@@ -7,29 +7,8 @@
 #define VULNBUS_CONSUME_H
 
 #include "vulnbus/kafka_consumer.h"
-#include "vulnbus/map.h"
+#include "vulnbus/partition.h"
 #include "vulnbus/topics.h"
-#include "vulnbus/work.h"
-
-/* One partition this instance owns. */
-struct partition {
-	int32_t id;
-	int64_t next_offset; /* of its events, as the next transaction says */
-	struct map known;    /* state key -> work under way, or when done */
-};
-
-/* What the program does with what is found. Called from consume_poll. */
-struct consume_callbacks {
-	/* A work read back from the state topic, now the caller's. */
-	void (*on_restored)(
-	    struct partition *partition, struct work *work, void *arg);
-	/* A work that later state records have ended or replaced. */
-	void (*on_replaced)(struct work *work, void *arg);
-	/* All partitions are about to go: drop whatever came from them. */
-	void (*on_revoked)(void *arg);
-	bool (*is_stopping)(void *arg);
-	void *arg;
-};
 
 struct consume;
 

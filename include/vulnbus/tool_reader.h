@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The records of several topics as one stream, read_committed, without joining
- * a group. Knows when everything that was there at some moment has been read. */
+ * a group. Knows when everything that was there at some moment has been read.
+ */
 #ifndef VULNBUS_TOOL_READER_H
 #define VULNBUS_TOOL_READER_H
 

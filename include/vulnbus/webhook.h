@@ -28,12 +28,16 @@ struct webhooks {
 struct site *
 webhooks_site(struct webhooks *webhooks);
 
-/* http_request_f: refuses what needs no body; takes what has one. */
+/* Takes a request whose source and secret are right; it is answered when the
+ * event is safe, refused, or out of time. */
 void
-webhook_on_headers(struct http_request *request, void *webhooks);
+webhook_take(struct webhooks *webhooks, struct site *site,
+    const struct binding *binding, struct http_request *request);
 
+/* Answers a request that does not become a webhook. */
 void
-webhook_on_request(struct http_request *request, void *webhooks);
+webhook_refuse(struct http_request *request, const struct config *config,
+    const char *source, unsigned code);
 
 /* kafka_delivery_f and deadline_f. */
 void

@@ -48,4 +48,40 @@ worker_round(struct worker *worker, uint32_t ms, struct error *err) MUST_CHECK;
 void
 worker_use_site(struct worker *worker, struct site *site);
 
+/* --- The parts of a round, one file each ---------------------------------- */
+
+/* intake.c: events off the topic and memory off the state topic. */
+enum status
+intake_take_events(struct worker *worker, struct error *err) MUST_CHECK;
+
+/* For consume_open. */
+struct consume_callbacks
+intake_callbacks(struct worker *worker);
+
+/* outcome.c: what the vendors said becomes records, or another try. */
+rows_row_f outcome_on_row;
+
+void
+outcome_settle_all(struct worker *worker);
+
+/* The event ends in the dead letters. */
+void
+outcome_bury(struct worker *worker, struct event *event,
+    const struct encode_failure *failure, struct view base_url,
+    struct view trace);
+
+/* transaction.c: all a round has to write, or nothing of it. */
+enum status
+transaction_end(struct worker *worker, struct error *err) MUST_CHECK;
+
+/* worker.c: a work's place, in its source's queue or nowhere. */
+void
+worker_queue(struct worker *worker, struct work *work, int64_t due_ms);
+
+void
+worker_end_conversation(struct worker *worker, struct work *work);
+
+void
+worker_drop(struct worker *worker, struct work *work);
+
 #endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/ring.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vulnbus/key_file.h"
+#include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
+#include "vulnbus/timestamp.h"
+
+const char *
+ring_name(const struct ring *ring)
+{
+	return ring->binding->config->name;
+}
+
+bool
+ring_replace(struct ring *ring, const struct jws_keys *keys)
+{
+	const bool is_new = key_set_replace(&ring->set, keys,
+	    ring->binding->config->signature.overlap_ms, clock_steady_ms());
+
+	metric_set(
+	    METRIC_KEYS, ring_name(ring), NULL, (int64_t)ring->set.count);
+	return is_new;
+}
+
+static bool
+state_path(const struct ring *ring, char out[4096])
+{
+	const char *dir = ring->keyring->config->ingress.state_dir;
+
+	return dir != NULL && snprintf(out, 4096, "%s/%s.keys.pem", dir,
+				  ring_name(ring)) < 4096;
+}
+
+void
+ring_save(const struct ring *ring, const struct jws_keys *keys)
+{
+	char path[4096];
+	struct error err;
+
+	if (!state_path(ring, path) ||
+	    key_file_write(path, keys, &err) == STATUS_OK)
+		return;
+	LOG_WARN("key not kept on disk", LOG_TEXT("source", ring_name(ring)),
+	    LOG_TEXT("error.message", err.text));
+}
+
+static enum status
+load_files(struct ring *ring, struct error *err)
+{
+	const struct config_list *files =
+	    &ring->binding->config->signature.key_files;
+	struct jws_keys keys = { .count = 0 };
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < files->count; i++)
+		status = key_file_read(files->items[i], &keys, err);
+	if (status == STATUS_OK)
+		ring_replace(ring, &keys);
+	jws_keys_clear(&keys);
+	if (status == STATUS_OK)
+		return STATUS_OK;
+	return error_add(
+	    err, STATUS_INVALID, "source \"%s\": key_files", ring_name(ring));
+}
+
+static void
+load_saved(struct ring *ring)
+{
+	struct jws_keys keys = { .count = 0 };
+	struct error err;
+	char path[4096];
+	enum status status;
+
+	if (!state_path(ring, path))
+		return;
+	status = key_file_read(path, &keys, &err);
+	if (status == STATUS_OK)
+		ring_replace(ring, &keys);
+	else if (status != STATUS_MISSING)
+		LOG_WARN("kept key not usable",
+		    LOG_TEXT("source", ring_name(ring)),
+		    LOG_TEXT("error.message", err.text));
+	jws_keys_clear(&keys);
+}
+
+/* What the former keyring had fetched for the same source. */
+static void
+adopt(struct ring *ring, struct keyring *former)
+{
+	struct ring *old = NULL;
+
+	for (size_t i = 0; former != NULL && i < former->count; i++)
+		if (strcmp(ring_name(&former->rings[i]), ring_name(ring)) ==
+			0 &&
+		    strcmp(former->rings[i].binding->base_url,
+			ring->binding->base_url) == 0)
+			old = &former->rings[i];
+	if (old == NULL)
+		return;
+	pthread_rwlock_rdlock(&former->lock);
+	key_set_copy(&old->set, &ring->set);
+	pthread_rwlock_unlock(&former->lock);
+}
+
+enum status
+ring_open(struct ring *ring, struct keyring *former, struct error *err)
+{
+	ring->fetch_at_ms = RING_NEVER;
+	ring->refetched_at_ms = INT64_MIN / 2;
+	if (ring->binding->contract->authentication.proof !=
+	    SOURCE_PROOF_JWS_ES512)
+		return STATUS_OK;
+	if (ring->binding->config->signature.key_files.count > 0)
+		return load_files(ring, err);
+	ring->is_fetched = true;
+	ring->fetch_at_ms = 0;
+	adopt(ring, former);
+	if (ring->set.count == 0)
+		load_saved(ring);
+	return STATUS_OK;
+}

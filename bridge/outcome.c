@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
+#include "vulnbus/worker.h"
+
+void
+outcome_bury(struct worker *w, struct event *event,
+    const struct encode_failure *failure, struct view base_url,
+    struct view trace)
+{
+	struct error err;
+	enum status status = encode_dead_letter(&w->encoding, event, failure,
+	    base_url, trace, clock_wall_ms(), &w->encoded, &err);
+
+	if (status == STATUS_OK)
+		status = commit_send(&w->commit, &w->encoded.record);
+	if (status != STATUS_OK)
+		LOG_ERROR("dead letter not written",
+		    LOG_VIEW("event.id", event->id),
+		    LOG_TEXT("error.message", err.text));
+	metric_add(METRIC_EVENTS_DONE, "", "dead-letter", 1);
+}
+
+static void
+write_row(const struct conversation *c, const struct rows *rows,
+    uint64_t number, struct tree *body)
+{
+	const char *severity_column = c->binding->contract->severity_column;
+	struct view severity = VIEW("");
+	size_t count;
+	const struct view *columns = rows_columns(rows, &count);
+
+	tree_reset(body);
+	tree_text(body, VIEW("export_id"), c->decoded.event.subject_id);
+	tree_int(body, VIEW("row"), (int64_t)number);
+	tree_int(body, VIEW("generation"), rows_progress(rows)->generation);
+	tree_open_map(body, VIEW("fields"));
+	for (size_t i = 0; i < rows_field_count(rows); i++) {
+		tree_text(body, columns[i], rows_field(rows, i));
+		if (severity_column != NULL &&
+		    view_is(columns[i], severity_column))
+			severity = source_severity(
+			    c->binding->contract, rows_field(rows, i));
+	}
+	tree_close(body);
+	tree_text_if(body, VIEW("severity"), severity);
+}
+
+static enum status
+send_record(struct worker *w, struct conversation *c, enum topic topic,
+    struct view id, struct error *err)
+{
+	const struct encode_record record = {
+		.topic = topic,
+		.event = &c->decoded.event,
+		.id = id,
+		.base_url = view_of(c->binding->base_url),
+		.trace = view_of(c->work->trace),
+		.made_ms = clock_wall_ms(),
+		.made_name = "fetched_ms",
+		.body = &w->body,
+	};
+	enum status status = tree_status(&w->body);
+
+	if (status != STATUS_OK)
+		return error_set(
+		    err, status, "record: %s", status_name(status));
+	status = encode_record(&w->encoding, &record, &w->encoded, err);
+	if (status != STATUS_OK)
+		return status;
+	if (commit_send(&w->commit, &w->encoded.record) != STATUS_OK)
+		return error_set(err, STATUS_TOO_LARGE,
+		    "the record is over message.max.bytes");
+	return STATUS_OK;
+}
+
+bool
+outcome_on_row(const struct rows *rows, uint64_t number, void *arg)
+{
+	struct conversation *c = arg;
+	struct worker *w = c->owner;
+	char id[EVENT_TEXT_BYTES];
+
+	snprintf(id, sizeof(id), "%.*s/row/%u/%llu",
+	    VIEW_ARGS(c->decoded.event.id), rows_progress(rows)->generation,
+	    (unsigned long long)number);
+	write_row(c, rows, number, &w->body);
+	if (send_record(w, c, TOPIC_EXPORT_ROWS, view_of(id), &c->why) !=
+	    STATUS_OK) {
+		c->outcome = FETCH_HOPELESS;
+		return false;
+	}
+	commit_touch(&w->commit, c->work);
+	metric_add(METRIC_ROWS, c->binding->config->name, NULL, 1);
+	return w->commit.rows < w->config->enricher.batch_rows &&
+	       w->commit.bytes < w->config->enricher.batch_bytes;
+}
+
+static int64_t
+backoff_ms(const struct worker *w, int64_t count, uint32_t most_ms)
+{
+	const int64_t shift = count > 30 ? 30 : count - 1;
+	int64_t ms = (int64_t)w->config->enricher.retry_from_ms << shift;
+	uint32_t random;
+
+	if (ms > most_ms)
+		ms = most_ms;
+	/* Half of it is left to chance, so that what failed together does not
+	 * come back together. */
+	random_bytes(&random, sizeof(random));
+	return ms / 2 + random % (ms / 2 + 1);
+}
+
+static void
+end_work(struct worker *w, struct work *work, const char *outcome)
+{
+	work->next.state = WORK_DONE;
+	work->next.due_ms = clock_wall_ms();
+	metric_add(METRIC_EVENTS_DONE, work->feed->name, outcome, 1);
+	commit_touch(&w->commit, work);
+}
+
+static void
+give_up(struct worker *w, struct conversation *c, int64_t attempts)
+{
+	struct event *event = &c->decoded.event;
+	struct error err;
+
+	/* What cannot be decoded has no id of its own. */
+	if (event_check(event, &err) != STATUS_OK) {
+		event->id = event_print(event, "%s", c->work->key);
+		event->source = event->vendor = VIEW("unknown");
+		event->subject_type = VIEW("event");
+		event->subject_id = event->id;
+	}
+	outcome_bury(w, event,
+	    &(struct encode_failure){ .reason = c->why.text,
+		.stage = "fetch",
+		.attempts = attempts,
+		.http_status = c->http_status,
+		.origin_topic = w->topics->names[TOPIC_EVENTS],
+		.origin_partition = c->work->partition,
+		.origin_offset = c->work->offset },
+	    view_of(c->binding == NULL ? "urn:vulnbus:unknown"
+				       : c->binding->base_url),
+	    view_of(c->work->trace));
+	LOG_WARN("event given up", LOG_VIEW("event.id", event->id),
+	    LOG_TEXT("reason", c->why.text), LOG_INT("attempts", attempts));
+	end_work(w, c->work, "dead-letter");
+}
+
+static void
+complete(struct worker *w, struct conversation *c)
+{
+	static const struct {
+		enum topic topic;
+		const char *name;
+	} outputs[] = {
+		[SOURCE_RECORD_SCAN] = { TOPIC_SCANS, "scan" },
+		[SOURCE_RECORD_EXPORT] = { TOPIC_EXPORTS, "export" },
+	};
+	enum source_record output = SOURCE_RECORD_NONE;
+	char id[EVENT_TEXT_BYTES];
+	enum status status;
+
+	tree_reset(&w->body);
+	status = c->binding->contract->enrich(
+	    &c->decoded.event, &c->replies, &w->body, &output, &c->why);
+	if (status == STATUS_OK && output != SOURCE_RECORD_NONE) {
+		snprintf(id, sizeof(id), "%.*s/%s",
+		    VIEW_ARGS(c->decoded.event.id), outputs[output].name);
+		status = send_record(
+		    w, c, outputs[output].topic, view_of(id), &c->why);
+	}
+	if (status != STATUS_OK)
+		give_up(w, c, c->work->next.attempts + 1);
+	else
+		end_work(w, c->work, "enriched");
+}
+
+/* Retries and polls, each with its own count and longest wait. */
+static void
+postpone(struct worker *w, struct conversation *c)
+{
+	const struct config_enricher *config = &w->config->enricher;
+	const bool is_poll = c->outcome == FETCH_LATER;
+	struct work_status *next = &c->work->next;
+	const int64_t now_ms = clock_wall_ms();
+	const int64_t end_ms = next->first_ms + config->give_up_after_ms;
+	int64_t wait_ms;
+
+	*(is_poll ? &next->polls : &next->attempts) += 1;
+	wait_ms = is_poll ? backoff_ms(w, next->polls, config->poll_to_ms)
+			  : backoff_ms(w, next->attempts, config->retry_to_ms);
+	if (c->retry_after_ms > 0)
+		wait_ms = c->retry_after_ms;
+	if (now_ms >= end_ms) {
+		give_up(w, c, next->attempts);
+		return;
+	}
+	next->due_ms = now_ms + wait_ms < end_ms ? now_ms + wait_ms : end_ms;
+	LOG_DEBUG("event postponed", LOG_VIEW("event.id", c->decoded.event.id),
+	    LOG_TEXT("reason", c->why.text), LOG_INT("wait_ms", wait_ms));
+	commit_touch(&w->commit, c->work);
+}
+
+static void
+begin_generation(struct worker *w, struct conversation *c)
+{
+	struct work_status *next = &c->work->next;
+
+	LOG_WARN("export begun again",
+	    LOG_VIEW("event.id", c->decoded.event.id),
+	    LOG_TEXT("reason", c->why.text));
+	next->progress =
+	    (struct progress){ .generation = next->progress.generation + 1 };
+	next->due_ms = clock_wall_ms();
+	commit_touch(&w->commit, c->work);
+}
+
+static void
+settle(struct worker *w, struct conversation *c)
+{
+	struct work *work = c->work;
+
+	if (c->outcome != FETCH_REFUSED && c->http_status != 0)
+		feed_authorised(work->feed);
+	switch (c->outcome) {
+	case FETCH_COMPLETE:
+		complete(w, c);
+		break;
+	case FETCH_LATER:
+	case FETCH_RETRY:
+		postpone(w, c);
+		break;
+	case FETCH_CHANGED:
+		begin_generation(w, c);
+		break;
+	case FETCH_HOPELESS:
+		give_up(w, c, work->next.attempts + 1);
+		break;
+	case FETCH_REFUSED:
+		feed_unauthorised(work->feed, c->binding);
+		if (!work->is_dirty)
+			worker_queue(w, work, work->committed.due_ms);
+		break;
+	case FETCH_UNDER_WAY:
+		return;
+	}
+	worker_end_conversation(w, work);
+}
+
+void
+outcome_settle_all(struct worker *w)
+{
+	struct conversation *next;
+
+	for (struct conversation *c = w->active; c != NULL; c = next) {
+		next = c->next;
+		settle(w, c);
+	}
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Webhooks as "Using VDR Webhooks" has them: the claims signed with ES512 in
+ * `Authorization: Signed <jws>`, the same without the signature as the body. */
+#include <stdio.h>
+#include <string.h>
+
+#include "vulnbus/base64url.h"
+#include "vulnbus/http_client.h"
+#include "vulnbus/json.h"
+#include "vulnbus/timestamp.h"
+#include "vulnbus/tool_demo.h"
+
+#define ANSWER_MS       10000
+#define TOKEN_BYTES_MAX 8192
+
+const struct demo_step demo_steps[] = {
+	{ .title = "A scan of a website is done",
+	    .kind = "scan",
+	    .id = "39836",
+	    .status = "done",
+	    .asset_type = "site",
+	    .asset_id = "1",
+	    .attempt = 1,
+	    .signed_before_s = 30,
+	    .code = 202,
+	    .topic = TOPIC_SCANS },
+	{ .title = "A scan of a server is done",
+	    .kind = "scan",
+	    .id = "39837",
+	    .status = "done",
+	    .asset_type = "server",
+	    .asset_id = "7",
+	    .attempt = 1,
+	    .code = 202,
+	    .topic = TOPIC_SCANS },
+	{ .title = "A scan has failed, at its second attempt",
+	    .kind = "scan",
+	    .id = "39838",
+	    .status = "failed",
+	    .asset_type = "site",
+	    .asset_id = "1",
+	    .attempt = 2,
+	    .code = 202,
+	    .topic = TOPIC_SCANS },
+	{ .title = "The first webhook comes again: an event more, no scan more",
+	    .kind = "scan",
+	    .id = "39836",
+	    .status = "done",
+	    .asset_type = "site",
+	    .asset_id = "1",
+	    .attempt = 1,
+	    .is_again = true,
+	    .code = 202,
+	    .topic = TOPIC_SCANS },
+	{ .title = "Somebody forges a webhook: signed, but not by the vendor",
+	    .kind = "scan",
+	    .id = "66666",
+	    .status = "done",
+	    .asset_type = "site",
+	    .asset_id = "1",
+	    .attempt = 1,
+	    .is_forged = true,
+	    .code = 401,
+	    .topic = TOPIC_SCANS },
+	{ .title = "An export is done; its file takes a moment",
+	    .kind = "export",
+	    .id = "212",
+	    .status = "done",
+	    .code = 202,
+	    .topic = TOPIC_EXPORTS },
+};
+
+const size_t demo_step_count = sizeof(demo_steps) / sizeof(*demo_steps);
+
+_Static_assert(sizeof(demo_steps) / sizeof(*demo_steps) <= DEMO_STEPS_MAX,
+    "raise DEMO_STEPS_MAX");
+
+struct demo_result *
+demo_webhook_result(struct demo *demo, size_t index)
+{
+	for (size_t i = 0; demo_steps[index].is_again && i < index; i++)
+		if (strcmp(demo_steps[i].kind, demo_steps[index].kind) == 0 &&
+		    strcmp(demo_steps[i].id, demo_steps[index].id) == 0)
+			return &demo->results[i];
+	return &demo->results[index];
+}
+
+static void
+add_claims(const struct demo_step *step, struct tree *t)
+{
+	if (step->asset_id != NULL) {
+		tree_text(t, VIEW("assetId"), view_of(step->asset_id));
+		tree_text(t, VIEW("assetType"), view_of(step->asset_type));
+		tree_int(t, VIEW("attemptNumber"), step->attempt);
+	}
+	tree_text(t, VIEW("id"), view_of(step->id));
+	if (step->asset_id != NULL)
+		tree_bool(t, VIEW("isAdHoc"), true);
+	tree_text(t, VIEW("kind"), view_of(step->kind));
+	tree_text(t, VIEW("status"), view_of(step->status));
+}
+
+/* The body, and the claims: the body and when it was signed. */
+static enum status
+write_documents(const struct demo_step *step, struct buffer *body,
+    struct buffer *claims, struct error *err)
+{
+	struct tree t;
+	enum status status;
+
+	tree_init(&t, 32);
+	add_claims(step, &t);
+	status = json_write(&t, JSON_STYLE_COMPACT, body, err);
+	if (status == STATUS_OK) {
+		tree_int(&t, VIEW("iat"),
+		    clock_wall_ms() / 1000 - step->signed_before_s);
+		status = json_write(&t, JSON_STYLE_COMPACT, claims, err);
+	}
+	tree_clear(&t);
+	return status;
+}
+
+/* "Signed <header>.<claims>.<R || S>" and a NUL. */
+static enum status
+write_token(const struct es512_key *key, struct view claims, struct buffer *out,
+    struct error *err)
+{
+	static const char prefix[] = "Signed ";
+	const size_t start = sizeof(prefix) - 1;
+	struct buffer signature;
+	enum status status;
+
+	buffer_append(out, prefix, start);
+	base64url_encode(VIEW("{\"typ\":\"JWT\",\"alg\":\"ES512\"}"), out);
+	buffer_append(out, ".", 1);
+	base64url_encode(claims, out);
+	status = buffer_status(out);
+	if (status != STATUS_OK)
+		return error_set(err, status, "token: %s", status_name(status));
+	buffer_init(&signature, ES512_SIGNATURE_BYTES);
+	status = es512_sign(key,
+	    (struct view){ out->data + start, out->len - start }, &signature,
+	    err);
+	buffer_append(out, ".", 1);
+	base64url_encode(buffer_view(&signature), out);
+	buffer_append(out, "", 1);
+	buffer_clear(&signature);
+	if (status == STATUS_OK && buffer_status(out) != STATUS_OK)
+		status = error_set(err, buffer_status(out), "token: too long");
+	return status;
+}
+
+static enum status
+post(struct demo *demo, const char *authorization, struct view body,
+    struct demo_result *result, struct error *err)
+{
+	char url[3 * DEMO_TEXT_BYTES];
+	struct buffer answer;
+	enum status status;
+
+	snprintf(url, sizeof(url), "http://%s/hooks/" DEMO_SOURCE "/%s",
+	    demo->ingress.public, demo->secret);
+	buffer_init(&answer, 4096);
+	result->sent_us = clock_steady_us();
+	status = http_fetch(
+	    &(struct http_call_options){
+		.url = url,
+		.method = "POST",
+		.authorization = authorization,
+		.content_type = "application/json",
+		.body = body,
+		/* The apostrophe is in the vendor's documentation. */
+		.extra_header = "X-Signature: 'ES512 /api/webhook.key",
+		.timeout_ms = ANSWER_MS,
+		.body_bytes_max = 4096,
+	    },
+	    &answer, &result->code, err);
+	result->is_sent = true;
+	buffer_clear(&answer);
+	return status;
+}
+
+enum status
+demo_webhook_send(struct demo *demo, size_t index, struct error *err)
+{
+	const struct demo_step *step = &demo_steps[index];
+	struct demo_result *result = &demo->results[index];
+	struct buffer body, claims, token;
+	enum status status;
+
+	snprintf(result->event_id, sizeof(result->event_id),
+	    DEMO_SOURCE ":%s:%s:%lld:%s", step->kind, step->id,
+	    (long long)step->attempt, step->status);
+	buffer_init(&body, TOKEN_BYTES_MAX);
+	buffer_init(&claims, TOKEN_BYTES_MAX);
+	buffer_init(&token, TOKEN_BYTES_MAX);
+	status = write_documents(step, &body, &claims, err);
+	if (status == STATUS_OK)
+		status = write_token(step->is_forged ? demo->forger : demo->key,
+		    buffer_view(&claims), &token, err);
+	if (status == STATUS_OK)
+		status = post(
+		    demo, token.data, buffer_view(&body), result, err);
+	buffer_clear(&body);
+	buffer_clear(&claims);
+	buffer_clear(&token);
+	if (status != STATUS_OK)
+		return error_add(err, status, "webhook");
+	return STATUS_OK;
+}

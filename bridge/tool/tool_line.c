@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/tool_line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vulnbus/json.h"
+#include "vulnbus/timestamp.h"
+#include "vulnbus/tool.h"
+
+#define FACT_BYTES_MAX 80
+#define NAME_BYTES_MAX 128
+
+/* These stand in every record, or in its key. */
+static const char *const common[] = { "id", "event_id", "source", "vendor",
+	"kind", "subject", "export_id", "received_ms", "occurred_ms",
+	"fetched_ms", "failed_ms", "event" };
+
+/* Their members need no name in front. */
+static const char *const containers[] = { "attributes", "fields" };
+
+/* C0, DEL, and C1 (U+0080 to U+009F, as UTF-8 C2 80 to C2 9F). */
+static size_t
+control_length(struct view text, size_t at)
+{
+	const unsigned char c = (unsigned char)text.data[at];
+
+	if (c < 0x20 || c == 0x7f)
+		return 1;
+	if (c == 0xc2 && at + 1 < text.len &&
+	    (unsigned char)text.data[at + 1] >= 0x80 &&
+	    (unsigned char)text.data[at + 1] <= 0x9f)
+		return 2;
+	return 0;
+}
+
+void
+line_text(struct buffer *out, struct view text, size_t bytes_max)
+{
+	bool is_cut = text.len > bytes_max;
+
+	if (is_cut) {
+		text.len = bytes_max - 3;
+		while (text.len > 0 &&
+		       ((unsigned char)text.data[text.len] & 0xc0) == 0x80)
+			text.len--;
+	}
+	for (size_t i = 0; i < text.len;) {
+		const size_t control = control_length(text, i);
+
+		if (control == 0)
+			buffer_append(out, text.data + i, 1);
+		else
+			buffer_append(out, "?", 1);
+		i += control == 0 ? 1 : control;
+	}
+	if (is_cut)
+		buffer_append(out, "...", 3);
+}
+
+static bool
+is_one_of(struct view name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (view_is(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Characters, not bytes: continuation bytes take no column. */
+static uint32_t
+columns_of(struct view text)
+{
+	uint32_t columns = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		columns += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+	return columns;
+}
+
+static bool
+ends_in_ms(struct view name)
+{
+	return name.len > 3 && memcmp(name.data + name.len - 3, "_ms", 3) == 0;
+}
+
+static void
+print_value(struct buffer *out, const struct tree_node *node)
+{
+	char time[TIMESTAMP_TEXT_SIZE];
+	bool is_quoted;
+
+	switch (node->type) {
+	case TREE_TEXT:
+		is_quoted = node->text.len == 0 || memchr(node->text.data, ' ',
+						       node->text.len) != NULL;
+		buffer_append(out, "\"", is_quoted);
+		line_text(out, node->text, FACT_BYTES_MAX);
+		buffer_append(out, "\"", is_quoted);
+		break;
+	case TREE_INT:
+		if (ends_in_ms(node->name) && node->integer >= 0) {
+			timestamp_print(node->integer, time);
+			buffer_print(out, "%s", time);
+		} else {
+			buffer_print(out, "%lld", (long long)node->integer);
+		}
+		break;
+	case TREE_REAL:
+		buffer_print(out, "%g", node->real);
+		break;
+	case TREE_BOOL:
+		buffer_print(out, "%s", node->boolean ? "true" : "false");
+		break;
+	case TREE_NULL:
+		buffer_print(out, "null");
+		break;
+	case TREE_LIST:
+	case TREE_MAP:
+		buffer_print(out, "[%u]", node->count);
+		break;
+	}
+}
+
+static void
+print_fact(struct buffer *out, const char *prefix, const struct tree_node *node,
+    struct line_layout *layout)
+{
+	char bytes[FACT_BYTES_MAX + 2 * NAME_BYTES_MAX + 64];
+	struct buffer value;
+	struct view name = node->name;
+	uint32_t columns;
+
+	if (node->type == TREE_INT && ends_in_ms(name))
+		name.len -= 3;
+	buffer_init(&value, sizeof(bytes));
+	print_value(&value, node);
+	columns = columns_of(view_of(prefix)) + columns_of(name) + 1 +
+		  columns_of(buffer_view(&value));
+	if (layout->column > layout->indent &&
+	    layout->column + 1 + columns > layout->width) {
+		buffer_print(out, "\n%*s", (int)layout->indent, "");
+		layout->column = layout->indent;
+	} else if (layout->column > layout->indent) {
+		buffer_append(out, " ", 1);
+		layout->column++;
+	}
+	buffer_print(
+	    out, "%s%s", tool_paint(layout->is_colour, PAINT_DIM), prefix);
+	line_text(out, name, NAME_BYTES_MAX);
+	buffer_print(out, "=%s", tool_paint(layout->is_colour, PAINT_PLAIN));
+	buffer_append_view(out, buffer_view(&value));
+	layout->column += columns;
+	buffer_clear(&value);
+}
+
+/* Two levels: what lies deeper is for --json. */
+static void
+print_members(struct buffer *out, const struct tree *t, uint32_t at,
+    const char *prefix, struct line_layout *layout)
+{
+	for (uint32_t i = at + 1; i < t->nodes[at].end; i = t->nodes[i].end) {
+		const struct tree_node *node = &t->nodes[i];
+		char inner[NAME_BYTES_MAX];
+
+		if (is_one_of(
+			node->name, common, sizeof(common) / sizeof(*common)))
+			continue;
+		if (node->type != TREE_MAP || prefix[0] != '\0') {
+			print_fact(out, prefix, node, layout);
+			continue;
+		}
+		snprintf(inner, sizeof(inner), "%.*s.", VIEW_ARGS(node->name));
+		if (is_one_of(node->name, containers,
+			sizeof(containers) / sizeof(*containers)))
+			inner[0] = '\0';
+		print_members(out, t, i, inner, layout);
+	}
+}
+
+void
+line_facts(struct buffer *out, const struct line_record *record,
+    struct line_layout *layout)
+{
+	if (record->value != NULL && record->value->count > 0)
+		print_members(out, record->value, 0, "", layout);
+}
+
+const char *
+line_topic_paint(bool is_colour, enum topic topic)
+{
+	static const enum tool_paint paints[TOPIC_COUNT] = {
+		[TOPIC_EVENTS] = PAINT_BLUE,
+		[TOPIC_SCANS] = PAINT_GREEN,
+		[TOPIC_EXPORTS] = PAINT_MAGENTA,
+		[TOPIC_EXPORT_ROWS] = PAINT_CYAN,
+		[TOPIC_DEAD_LETTERS] = PAINT_RED,
+		[TOPIC_STATE] = PAINT_YELLOW,
+	};
+
+	return tool_paint(is_colour, paints[topic]);
+}
+
+static struct view
+id_of(const struct line_record *r)
+{
+	struct view id = VIEW("");
+
+	if (r->value != NULL)
+		id = tree_get_text(r->value, 0, "id");
+	return id.len > 0 ? id : kafka_record_header(r->record, "ce_id");
+}
+
+static struct view
+kind_of(const struct line_record *r)
+{
+	struct view kind = VIEW("");
+
+	if (r->value != NULL)
+		kind = tree_get_text(r->value, 0, "kind");
+	if (kind.len == 0)
+		kind = kafka_record_header(r->record, "ce_type");
+	return kind.len > 0 ? kind : VIEW("-");
+}
+
+void
+line_print(struct buffer *out, const struct line_record *r, bool is_colour)
+{
+	struct line_layout layout = { .is_colour = is_colour,
+		.width = LINE_COLUMN_MAX };
+	const char *plain = tool_paint(is_colour, PAINT_PLAIN);
+	char time[TIMESTAMP_TEXT_SIZE] = "-";
+	struct view kind = kind_of(r);
+
+	if (r->record->timestamp_ms >= 0)
+		timestamp_print(r->record->timestamp_ms, time);
+	buffer_print(out, "%s%-24s%s %s%-12s%s ",
+	    tool_paint(is_colour, PAINT_DIM), time, plain,
+	    line_topic_paint(is_colour, r->topic), topic_short_name(r->topic),
+	    plain);
+	buffer_print(out, "%s", tool_paint(is_colour, PAINT_BOLD));
+	line_text(out, kind, NAME_BYTES_MAX);
+	buffer_print(
+	    out, "%s%*s ", plain, kind.len < 16 ? 16 - (int)kind.len : 0, "");
+	line_text(out, r->record->key, 2 * NAME_BYTES_MAX);
+	buffer_print(out, " %s", tool_paint(is_colour, PAINT_DIM));
+	line_text(out, id_of(r), 4 * NAME_BYTES_MAX);
+	buffer_print(out, "%s ", plain);
+	line_facts(out, r, &layout);
+	if (r->record->value.len == 0)
+		buffer_print(out, "(deleted)");
+	buffer_append(out, "\n", 1);
+}
+
+static void
+add_headers(struct tree *t, const struct kafka_record *record)
+{
+	tree_open_map(t, VIEW("headers"));
+	for (size_t i = 0; i < record->header_count; i++) {
+		const char *name = record->headers[i].name;
+		bool is_first = true;
+
+		/* Kafka allows a name twice, JSON readers do not. */
+		for (size_t k = 0; is_first && k < i; k++)
+			is_first = strcmp(record->headers[k].name, name) != 0;
+		if (is_first)
+			tree_text(t, view_of(name), record->headers[i].value);
+	}
+	tree_close(t);
+}
+
+enum status
+line_json(struct buffer *out, const struct line_record *r, bool is_pretty,
+    struct error *err)
+{
+	struct tree t;
+	enum status status;
+
+	tree_init(&t, LINE_NODES_MAX);
+	tree_text(&t, VIEW("topic"), view_of(r->record->topic));
+	tree_int(&t, VIEW("partition"), r->record->partition);
+	tree_int(&t, VIEW("offset"), r->record->offset);
+	tree_int(&t, VIEW("timestamp_ms"), r->record->timestamp_ms);
+	tree_text(&t, VIEW("key"), r->record->key);
+	add_headers(&t, r->record);
+	if (r->value != NULL) {
+		tree_open_map(&t, VIEW("value"));
+		tree_copy(&t, r->value, 0);
+		tree_close(&t);
+	} else if (r->why != NULL) {
+		tree_text(&t, VIEW("error"), view_of(r->why));
+	} else {
+		tree_null(&t, VIEW("value"));
+	}
+	status = tree_status(&t);
+	if (status != STATUS_OK)
+		error_set(err, status, "record: %s", status_name(status));
+	else
+		status = json_write(&t,
+		    is_pretty ? JSON_STYLE_PRETTY : JSON_STYLE_COMPACT, out,
+		    err);
+	tree_clear(&t);
+	if (status == STATUS_OK)
+		buffer_append(out, "\n", 1);
+	return status;
+}
