@@ -81,6 +81,9 @@ $(OUT)/tests/%: tests/unit/%.c $(LIB)
 	$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(LIB) \
 		$(LDLIBS_ALL) -lcmocka
 
+$(OUT)/bench-%: tests/bench/%.c $(LIB)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # --- what the checks need ---------------------------------------------------
@@ -148,7 +151,7 @@ demo-check: all
 
 bench: ## the signed path beside a bare EVP_DigestVerify
 	@$(MAKE) --no-print-directory test-deps
-	@$(MAKE) --no-print-directory all $(OUT)/bench-verify
+	@$(MAKE) --no-print-directory all $(OUT)/bench-verify $(OUT)/bench-load
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
 		$(PY) tests/bench/bench.py $(BENCH_ARGS)
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A load of signed webhooks over keep-alive connections: each connection sends
+ * its next request when the answer to the last one is in. Prints one line:
+ * answers, other answers than 202, seconds, p50 and p99 in microseconds.
+ *
+ * usage: bench-load PORT PATH TOKENS CONNECTIONS SECONDS */
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOKENS_MAX	4096
+#define CONNECTIONS_MAX 1024
+#define SAMPLES_MAX	4000000
+
+struct connection {
+	int fd;
+	double sent_at;
+	char answer[2048];
+	size_t len;
+};
+
+static char *requests[TOKENS_MAX];
+static size_t request_lens[TOKENS_MAX];
+static size_t request_count;
+static size_t next_request;
+static float samples[SAMPLES_MAX];
+static size_t sample_count, other_count;
+
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void
+die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void
+read_tokens(const char *path, const char *target)
+{
+	static const char body[] =
+	    "{\"id\":\"1\",\"kind\":\"scan\",\"status\":\"done\"}";
+	FILE *file = fopen(path, "r");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (file == NULL)
+		die(path);
+	while (request_count < TOKENS_MAX && getline(&line, &size, file) > 0) {
+		char *text = NULL;
+		int len;
+
+		line[strcspn(line, "\n")] = '\0';
+		len = asprintf(&text,
+		    "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+		    "Content-Type: application/json\r\n"
+		    "X-Signature: 'ES512 /api/webhook.key\r\n"
+		    "Authorization: Signed %s\r\nContent-Length: %zu\r\n\r\n%s",
+		    target, line, sizeof(body) - 1, body);
+		requests[request_count] = text;
+		request_lens[request_count++] = (size_t)len;
+	}
+	fclose(file);
+	free(line);
+}
+
+static void
+send_next(struct connection *c)
+{
+	const size_t i = next_request++ % request_count;
+
+	c->len = 0;
+	c->sent_at = now();
+	if (write(c->fd, requests[i], request_lens[i]) !=
+	    (ssize_t)request_lens[i])
+		die("write");
+}
+
+static void
+open_connection(struct connection *c, int port, int poll_fd)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = c } };
+	const int one = 1;
+
+	c->fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (c->fd < 0 ||
+	    connect(c->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		die("connect");
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &event);
+}
+
+/* All answers are without a body: the blank line ends one. */
+static void
+take_answer(struct connection *c)
+{
+	const ssize_t got = read(c->fd, c->answer + c->len,
+	    sizeof(c->answer) - 1 - c->len);
+
+	if (got <= 0)
+		die("connection lost");
+	c->len += (size_t)got;
+	c->answer[c->len] = '\0';
+	if (strstr(c->answer, "\r\n\r\n") == NULL)
+		return;
+	if (strncmp(c->answer, "HTTP/1.1 202 ", 13) != 0)
+		other_count++;
+	if (sample_count < SAMPLES_MAX)
+		samples[sample_count++] = (float)((now() - c->sent_at) * 1e6);
+	send_next(c);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct connection connections[CONNECTIONS_MAX];
+	struct epoll_event events[64];
+	double began, seconds;
+	long count;
+	int poll_fd;
+
+	if (argc != 6)
+		return 64;
+	read_tokens(argv[3], argv[2]);
+	count = strtol(argv[4], NULL, 10);
+	seconds = strtod(argv[5], NULL);
+	if (count < 1 || count > CONNECTIONS_MAX || request_count == 0)
+		return 64;
+	poll_fd = epoll_create1(0);
+	for (long i = 0; i < count; i++)
+		open_connection(&connections[i],
+		    (int)strtol(argv[1], NULL, 10), poll_fd);
+	began = now();
+	for (long i = 0; i < count; i++)
+		send_next(&connections[i]);
+	while (now() - began < seconds) {
+		const int ready = epoll_wait(poll_fd, events, 64, 100);
+
+		for (int i = 0; i < ready; i++)
+			take_answer(events[i].data.ptr);
+	}
+	seconds = now() - began;
+	qsort(samples, sample_count, sizeof(*samples), compare);
+	printf("%zu %zu %.3f %.1f %.1f\n", sample_count, other_count, seconds,
+	    (double)samples[sample_count / 2],
+	    (double)samples[sample_count * 99 / 100]);
+	return 0;
+}
