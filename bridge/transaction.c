@@ -16,6 +16,7 @@ work_committed(struct worker *w, struct work *work)
 	    &partition->known, view_of(work->key));
 
 	work->is_new = false;
+	work->state_offset = work->sent_offset;
 	work->committed = work->next;
 	if (work->next.state == WORK_DONE) {
 		entry->pointer = NULL;

@@ -2,7 +2,7 @@
  *
  * vulnbus: the operator's tool. This file is the table of its commands and
  * finds the one that is meant. */
-#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,15 +178,18 @@ wants_colour(void)
 	       isatty(STDOUT_FILENO);
 }
 
-/* A reader that has seen enough (head, less) is no failure. */
+/* A reader that has seen enough (head, less) is no failure. What errno said
+ * at the first failed write is long gone; the pipe itself still knows. */
 static int
 end_output(int exit_status)
 {
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return exit_status;
-	if (errno == EPIPE)
+	if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0)
 		return exit_status;
-	fprintf(stderr, "%s: standard output: %s\n", NAME, strerror(errno));
+	fprintf(stderr, "%s: standard output cannot be written\n", NAME);
 	return exit_status == EX_OK ? EX_IOERR : exit_status;
 }
 

@@ -11,7 +11,7 @@
 #include "vulnbus/metrics.h"
 
 #define BODY_NODES_MAX  8192
-#define ABORT_PAUSE_MS  100
+#define LATER_MS        1000
 #define EXPIRE_EVERY_MS 60000
 
 static const struct binding *
@@ -39,6 +39,8 @@ void
 worker_drop(struct worker *w, struct work *work)
 {
 	worker_end_conversation(w, work);
+	if (work->item.place != 0 && work_is_loaded(work))
+		w->loaded--;
 	feed_remove(&w->feeds, work);
 	work_free(work);
 }
@@ -50,8 +52,38 @@ worker_queue(struct worker *w, struct work *work, int64_t due_ms)
 {
 	struct error err;
 
+	if (w->loaded >= w->config->enricher.max_in_memory &&
+	    work->state_offset >= 0)
+		work_unload(work);
+	if (work_is_loaded(work))
+		w->loaded++;
 	if (feed_add(&w->feeds, work->feed, work, due_ms, &err) != STATUS_OK)
 		abort();
+}
+
+/* False when its event could not be read back: it waits a little longer. */
+static bool
+start_work(struct worker *w, struct work *work, const struct binding *binding)
+{
+	struct error err = { "no memory" };
+
+	if (work_is_loaded(work))
+		w->loaded--;
+	else if (consume_read_back(w->consume, work, &err) != STATUS_OK)
+		goto later;
+	work->conversation = fetch_open(
+	    work, w->site, binding, w->client, outcome_on_row, w);
+	if (work->conversation == NULL)
+		goto later;
+	work->conversation->next = w->active;
+	w->active = work->conversation;
+	work->feed->active++;
+	return true;
+later:
+	LOG_WARN("event not begun", LOG_TEXT("event.id", work->key),
+	    LOG_TEXT("error.message", err.text));
+	worker_queue(w, work, clock_wall_ms() + LATER_MS);
+	return false;
 }
 
 static void
@@ -69,17 +101,9 @@ start_due(struct worker *w)
 		    feed_has_new_token(feed, binding))
 			feed_authorised(feed);
 		while ((work = feed_next(
-			    &w->feeds, feed, binding, share, now_ms)) != NULL) {
-			work->conversation = fetch_open(work, w->site, binding,
-			    w->client, outcome_on_row, w);
-			if (work->conversation == NULL) {
-				worker_queue(w, work, now_ms + ABORT_PAUSE_MS);
+			    &w->feeds, feed, binding, share, now_ms)) != NULL)
+			if (!start_work(w, work, binding))
 				break;
-			}
-			work->conversation->next = w->active;
-			w->active = work->conversation;
-			feed->active++;
-		}
 	}
 }
 

@@ -41,6 +41,17 @@ is_p521(EVP_PKEY *pkey)
 	       strcmp(group, "secp521r1") == 0;
 }
 
+/* In place of OpenSSL's own, which asks on the terminal. */
+static int
+no_passphrase(char *out, int size, int is_writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)is_writing;
+	(void)arg;
+	return -1;
+}
+
 static EVP_PKEY *
 read_pem(struct view pem)
 {
@@ -50,14 +61,13 @@ read_pem(struct view pem)
 
 	if (bio == NULL)
 		return NULL;
-	pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	pkey = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
 	if (pkey == NULL && BIO_reset(bio) == 1)
-		certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+		certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
 	if (certificate != NULL)
 		pkey = X509_get_pubkey(certificate);
 	if (pkey == NULL && BIO_reset(bio) == 1)
-		pkey = PEM_read_bio_PrivateKey(
-		    bio, NULL, NULL, (void *)(uintptr_t) "");
+		pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	X509_free(certificate);
 	BIO_free(bio);
 	ERR_clear_error();

@@ -78,20 +78,24 @@ drop_carriage_return(struct csv *csv)
 static enum status
 step_quote_seen(struct csv *csv, char c, struct error *err)
 {
-	if (c == '"') {
+	const bool is_open = csv->state == CSV_QUOTE_SEEN;
+
+	if (is_open && c == '"') {
 		buffer_append(&csv->text, "\"", 1);
 		csv->state = CSV_QUOTED;
 		return STATUS_END;
 	}
-	if (c == ',') {
+	if (is_open && c == ',') {
 		enum status status = end_field(csv, err);
 
 		return status == STATUS_OK ? STATUS_END : status;
 	}
+	if (is_open && c == '\r') {
+		csv->state = CSV_RETURN_SEEN;
+		return STATUS_END;
+	}
 	if (c == '\n')
 		return end_row(csv, err);
-	if (c == '\r')
-		return STATUS_END;
 	return error_set(err, STATUS_INVALID,
 	    "CSV row %llu: text after a closing quote",
 	    (unsigned long long)csv->row_number + 1);
@@ -174,7 +178,7 @@ step(struct csv *csv, struct view *input, struct error *err)
 		csv->state = CSV_QUOTE_SEEN;
 		return STATUS_END;
 	}
-	if (csv->state == CSV_QUOTE_SEEN)
+	if (csv->state == CSV_QUOTE_SEEN || csv->state == CSV_RETURN_SEEN)
 		return step_quote_seen(csv, c, err);
 	return step_plain(csv, c, err);
 }

@@ -208,15 +208,18 @@ enum status
 jws_keys_read(struct view text, struct jws_keys *keys, struct error *err)
 {
 	const struct view start = view_trim(text);
-	const size_t before = keys->count;
+	struct jws_keys read = { .count = 0 };
 	enum status status;
 
 	if (start.len > 0 && start.data[0] == '{')
-		status = read_json(text, keys, err);
+		status = read_json(text, &read, err);
 	else
-		status = read_pem(text, keys, err);
-	if (status == STATUS_OK && keys->count == before)
-		return error_set(err, STATUS_INVALID, "no P-521 key in it");
+		status = read_pem(text, &read, err);
+	if (status == STATUS_OK && read.count == 0)
+		status = error_set(err, STATUS_INVALID, "no P-521 key in it");
+	for (size_t i = 0; status == STATUS_OK && i < read.count; i++)
+		status = add_key(keys, es512_key_hold(read.items[i]), err);
+	jws_keys_clear(&read);
 	return status;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define MS_PER_DAY 86400000
+#define MS_LAST    253402300799999 /* of the year 9999 */
 
 static int64_t
 clock_us(clockid_t id)
@@ -52,10 +53,9 @@ days_of(int64_t year, int64_t month, int64_t day)
 static bool
 take_digits(struct view *v, size_t count, int64_t *out_value)
 {
-	if (v->len < count ||
+	if (v->len < count || v->data[0] == '-' ||
 	    view_to_int((struct view){ v->data, count }, out_value) !=
-		STATUS_OK ||
-	    *out_value < 0)
+		STATUS_OK)
 		return false;
 	v->data += count;
 	v->len -= count;
@@ -138,8 +138,12 @@ timestamp_parse(struct view text, int64_t *out_ms)
 	    day > days_in_month(year, month) || hour > 23 || minute > 59 ||
 	    second > 60)
 		return STATUS_INVALID;
-	*out_ms = days_of(year, month, day) * MS_PER_DAY +
-		  ((hour * 60 + minute - offset) * 60 + second) * 1000 + ms;
+	ms += days_of(year, month, day) * MS_PER_DAY +
+	      ((hour * 60 + minute - offset) * 60 + second) * 1000;
+	/* An offset or a leap second may lead out of those years. */
+	if (ms < 0 || ms > MS_LAST)
+		return STATUS_INVALID;
+	*out_ms = ms;
 	return STATUS_OK;
 }
 

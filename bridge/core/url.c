@@ -134,9 +134,9 @@ static bool
 is_wellformed(struct view location)
 {
 	for (size_t i = 0; i < location.len; i++) {
-		const char c = location.data[i];
+		const unsigned char c = (unsigned char)location.data[i];
 
-		if (c <= ' ' || c == 0x7f || c == '\\')
+		if (c <= ' ' || c >= 0x7f || c == '\\')
 			return false;
 	}
 	return location.len > 0;
@@ -152,18 +152,37 @@ has_scheme(struct view location)
 	return false;
 }
 
+/* "." and "..", also where a dot is spelt "%2e". */
 static bool
-has_dot_segment(struct view path)
+is_dot_segment(struct view segment)
 {
-	struct view segment;
+	size_t dots = 0;
 
-	while (path.len > 0) {
-		segment = view_cut(&path, '/');
-		if (view_is(segment, ".") || view_is(segment, "..") ||
-		    (segment.len >= 3 &&
-			strncasecmp(segment.data, "%2e", 3) == 0))
-			return true;
+	for (; segment.len > 0; dots++) {
+		const bool is_escaped = segment.len >= 3 &&
+					strncasecmp(segment.data, "%2e", 3) ==
+					    0;
+
+		if (segment.data[0] != '.' && !is_escaped)
+			return false;
+		segment.data += is_escaped ? 3 : 1;
+		segment.len -= is_escaped ? 3 : 1;
 	}
+	return dots == 1 || dots == 2;
+}
+
+static bool
+has_dot_segment(struct view location)
+{
+	struct view path = location;
+
+	path.len = 0;
+	while (path.len < location.len &&
+	       strchr("?#", location.data[path.len]) == NULL)
+		path.len++;
+	while (path.len > 0)
+		if (is_dot_segment(view_cut(&path, '/')))
+			return true;
 	return false;
 }
 

@@ -7,8 +7,21 @@
 #include "vulnbus/metrics.h"
 
 #define SESSION_TIMEOUT_MS 5000
+#define PROBE_MS           1000
 #define STATE_BYTES_MAX    (5u << 20)
 #define STATE_NODES_MAX    64
+
+/* Where a state record came to stand: from there it can be read again. Only
+ * state records are sent with an argument. */
+static void
+on_delivery(void *record_arg, const char *why, int64_t offset, void *arg)
+{
+	struct work *work = record_arg;
+
+	(void)arg;
+	if (work != NULL && why == NULL)
+		work->sent_offset = offset;
+}
 
 enum status
 commit_open(const struct config *config, const struct topics *topics,
@@ -19,6 +32,7 @@ commit_open(const struct config *config, const struct topics *topics,
 		.config = config,
 		.client = "vulnbus-enricher",
 		.transactional_id = id,
+		.on_delivery = on_delivery,
 		.transaction_timeout_ms =
 		    config->enricher.transaction_timeout_ms,
 	};
@@ -33,6 +47,11 @@ commit_open(const struct config *config, const struct topics *topics,
 	if (status == STATUS_OK)
 		status = kafka_producer_begin_session(
 		    commit->producer, SESSION_TIMEOUT_MS, err);
+	/* librdkafka asks about a topic it meets while producing only at its
+	 * next full second; the first transactions would wait for that. */
+	for (int i = 0; status == STATUS_OK && i < TOPIC_COUNT; i++)
+		kafka_producer_probe(
+		    commit->producer, topics->names[i], PROBE_MS);
 	if (status != STATUS_OK)
 		commit_close(commit);
 	return status;
@@ -57,8 +76,9 @@ begin(struct commit *commit)
 	commit->bytes = 0;
 }
 
-enum status
-commit_send(struct commit *commit, const struct kafka_record *record)
+static enum status
+send(
+    struct commit *commit, const struct kafka_record *record, struct work *work)
 {
 	enum status status;
 
@@ -69,7 +89,7 @@ commit_send(struct commit *commit, const struct kafka_record *record)
 	 * they time out with the transaction, which ends the loop. */
 	do {
 		status = kafka_producer_send(
-		    commit->producer, record, NULL, &commit->why);
+		    commit->producer, record, work, &commit->why);
 		if (status == STATUS_UNAVAILABLE)
 			kafka_producer_poll(commit->producer, 10);
 	} while (status == STATUS_UNAVAILABLE);
@@ -79,6 +99,12 @@ commit_send(struct commit *commit, const struct kafka_record *record)
 	commit->bytes += record->value.len;
 	commit->rows++;
 	return STATUS_OK;
+}
+
+enum status
+commit_send(struct commit *commit, const struct kafka_record *record)
+{
+	return send(commit, record, NULL);
 }
 
 void
@@ -94,7 +120,7 @@ commit_touch(struct commit *commit, struct work *work)
 /* A state record goes to the partition of its event, not to that of its own
  * key: whoever owns the event's partition owns its state. */
 static void
-send_state(struct commit *commit, const struct work *work)
+send_state(struct commit *commit, struct work *work)
 {
 	struct kafka_record record = {
 		.topic = commit->topics->names[TOPIC_STATE],
@@ -108,8 +134,9 @@ send_state(struct commit *commit, const struct work *work)
 	commit->status = work_write_state(
 	    work, &commit->tree, &commit->value, &commit->why);
 	record.value = buffer_view(&commit->value);
+	work->sent_offset = -1;
 	if (commit->status == STATUS_OK &&
-	    commit_send(commit, &record) != STATUS_OK)
+	    send(commit, &record, work) != STATUS_OK)
 		commit->status = STATUS_FATAL;
 }
 

@@ -52,17 +52,31 @@ on_revoke(const int32_t *partitions, size_t count, void *arg)
 	drop_partitions(c);
 }
 
-static void
-on_assign(const int32_t *partitions, size_t count, void *arg)
+static struct restore
+restore_of(const struct consume *c)
 {
-	struct consume *c = arg;
-	const struct restore restore = {
+	return (struct restore){
 		.member = c->member,
 		.reader = c->reader,
 		.watcher = c->watcher,
 		.topics = c->topics,
 		.callbacks = &c->callbacks,
 	};
+}
+
+enum status
+consume_read_back(struct consume *c, struct work *work, struct error *err)
+{
+	const struct restore restore = restore_of(c);
+
+	return partitions_read_back(&restore, work, err);
+}
+
+static void
+on_assign(const int32_t *partitions, size_t count, void *arg)
+{
+	struct consume *c = arg;
+	const struct restore restore = restore_of(c);
 	struct error err;
 	enum status status;
 

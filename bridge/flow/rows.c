@@ -18,6 +18,7 @@ struct rows {
 	struct progress at;  /* at the end of the last row */
 	uint64_t bytes_seen; /* may be within a row */
 	bool is_at_moved;    /* `at` lacks its digest */
+	bool is_past;        /* what is committed lies behind */
 	size_t piece_taken;  /* of a piece that will come again */
 	rows_row_f *on_row;
 	void *arg;
@@ -37,6 +38,7 @@ rows_open(const struct progress *committed, size_t row_bytes_max,
 		rows->committed.generation = 1;
 	rows->at.generation = rows->committed.generation;
 	rows->is_at_moved = true;
+	rows->is_past = rows->committed.rows == 0;
 	rows->on_row = on_row;
 	rows->arg = arg;
 	if (sha256_open(&rows->sha, err) != STATUS_OK) {
@@ -111,13 +113,17 @@ is_blank(const struct rows *rows)
 	       csv_field(&rows->csv, 0).len == 0;
 }
 
-/* The rows that are committed are passed over, if they are the same ones. */
+/* The rows that are committed are passed over, if they are the same ones. They
+ * may end with blank lines, so it is the bytes that say how far they go. */
 static enum status
 check_same(struct rows *rows, struct error *err)
 {
 	fix_progress(rows);
-	if (rows->at.bytes == rows->committed.bytes &&
-	    memcmp(rows->at.digest, rows->committed.digest, SHA256_BYTES) == 0)
+	rows->is_past = rows->at.bytes == rows->committed.bytes &&
+			rows->at.rows == rows->committed.rows &&
+			memcmp(rows->at.digest, rows->committed.digest,
+			    SHA256_BYTES) == 0;
+	if (rows->is_past)
 		return STATUS_OK;
 	return error_set(err, STATUS_ABORTED,
 	    "the file has changed since %llu of its rows were written",
@@ -131,13 +137,14 @@ take_row(struct rows *rows, struct error *err)
 	rows->is_at_moved = true;
 	if (!rows->has_heading)
 		return take_heading(rows, err);
+	if (!is_blank(rows))
+		rows->at.rows++;
+	if (!rows->is_past)
+		return rows->at.bytes < rows->committed.bytes
+			   ? STATUS_OK
+			   : check_same(rows, err);
 	if (is_blank(rows))
 		return STATUS_OK;
-	rows->at.rows++;
-	if (rows->at.rows < rows->committed.rows)
-		return STATUS_OK;
-	if (rows->at.rows == rows->committed.rows)
-		return check_same(rows, err);
 	if (rows->on_row(rows, rows->at.rows, rows->arg))
 		return STATUS_OK;
 	fix_progress(rows);
@@ -191,13 +198,14 @@ rows_finish(struct rows *rows, struct error *err)
 	if (rows->at.rows < rows->committed.rows)
 		return error_set(err, STATUS_ABORTED,
 		    "the file is shorter than the rows that were written");
-	return STATUS_OK;
+	return rows->is_past ? STATUS_OK : check_same(rows, err);
 }
 
 const struct progress *
 rows_progress(const struct rows *rows)
 {
-	return &rows->at;
+	/* A second reading that breaks off takes nothing back. */
+	return rows->is_past ? &rows->at : &rows->committed;
 }
 
 const struct view *

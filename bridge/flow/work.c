@@ -21,6 +21,7 @@ work_new(struct view key, struct view value, struct view trace)
 	buffer_init(&work->value, VALUE_BYTES_MAX);
 	buffer_append_view(&work->value, value);
 	work->key = strndup(key.data, key.len);
+	work->state_offset = work->sent_offset = -1;
 	if (trace.len == TRACEPARENT_BYTES)
 		memcpy(work->trace, trace.data, trace.len);
 	if (work->key == NULL || buffer_status(&work->value) != STATUS_OK) {
@@ -58,6 +59,24 @@ work_key(
 	if (buffer_status(out) != STATUS_OK)
 		return error_set(err, STATUS_INVALID, "ce_id: too long");
 	return STATUS_OK;
+}
+
+void
+work_unload(struct work *work)
+{
+	buffer_clear(&work->value);
+}
+
+void
+work_load(struct work *work, struct work *loaded)
+{
+	buffer_take(&loaded->value, &work->value);
+}
+
+bool
+work_is_loaded(const struct work *work)
+{
+	return work->value.len > 0;
 }
 
 static bool
@@ -219,6 +238,7 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 	if (work == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	work->partition = record->partition;
+	work->state_offset = record->offset;
 	work->offset = tree_get_int(tree, 0, "offset", -1);
 	work->is_json = get_bool(tree, "json");
 	work->committed = (struct work_status){

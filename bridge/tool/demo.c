@@ -76,14 +76,62 @@ open_kafka(struct demo *demo, struct error *err)
 	return status;
 }
 
+/* The reader is opened while the enricher's group forms, which takes its time:
+ * a broker waits for more members to come (3 s in the mock cluster). */
 static enum status
-open_all(struct demo *demo, struct error *err)
+open_daemons(struct demo *demo, struct error *err)
 {
-	char took[32];
 	struct reader_options reader = {
+		.config = demo->config,
 		.topics = &demo->topics,
 		.timeout_ms = KAFKA_MS,
 	};
+	char took[32];
+	enum status status = demo_children_start(demo, err);
+
+	if (status == STATUS_OK)
+		status = demo_child_await(demo, &demo->ingress, err);
+	if (status != STATUS_OK)
+		return status;
+	demo_watch_vendor(demo);
+	demo_say(demo, "ingress", PAINT_BOLD, "takes webhooks at http://%s",
+	    demo->ingress.public);
+	demo_say(demo, "enricher", PAINT_BOLD,
+	    "is joining its consumer group, a matter of seconds ...");
+	for (int i = 0; i < TOPIC_COUNT; i++)
+		reader.is_wanted[i] = i != TOPIC_STATE;
+	status = reader_open(&reader, &demo->reader, err);
+	if (status == STATUS_OK)
+		status = demo_child_await(demo, &demo->enricher, err);
+	if (status != STATUS_OK)
+		return status;
+	demo_duration((clock_steady_ms() - demo->started_ms) * 1000, took);
+	demo_say(
+	    demo, "enricher", PAINT_BOLD, "ready, %s after the start", took);
+	return STATUS_OK;
+}
+
+/* Before anything is started: is there a Kafka where the user says? */
+static enum status
+ask_kafka(const struct demo *demo, struct error *err)
+{
+	struct kafka_topic wanted[TOPIC_COUNT];
+	int32_t count;
+	enum status status;
+
+	if (demo->kafka == NULL)
+		return STATUS_OK;
+	topics_wanted(&demo->topics, demo->config, wanted);
+	status = kafka_topics_count(
+	    demo->config, wanted, 1, KAFKA_MS, &count, err);
+	return status == STATUS_OK
+		   ? status
+		   : error_add(err, status, "no Kafka at %s", demo->kafka);
+}
+
+static enum status
+open_all(struct demo *demo, struct error *err)
+{
 	enum status status = open_kafka(demo, err);
 
 	if (status == STATUS_OK)
@@ -91,25 +139,16 @@ open_all(struct demo *demo, struct error *err)
 	if (status == STATUS_OK)
 		status = demo_place_open(demo, err);
 	if (status == STATUS_OK)
-		status = demo_children_start(demo, err);
-	if (status != STATUS_OK)
-		return status;
-	demo_say(demo, "ingress", PAINT_BOLD, "takes webhooks at http://%s",
-	    demo->ingress.public);
-	demo_duration((clock_steady_ms() - demo->started_ms) * 1000, took);
-	demo_say(
-	    demo, "enricher", PAINT_BOLD, "ready, %s after the start", took);
-	for (int i = 0; i < TOPIC_COUNT; i++)
-		reader.is_wanted[i] = i != TOPIC_STATE;
-	reader.config = demo->config;
-	return reader_open(&reader, &demo->reader, err);
+		status = ask_kafka(demo, err);
+	if (status == STATUS_OK)
+		status = open_daemons(demo, err);
+	return status;
 }
 
 static void
 close_all(struct demo *demo)
 {
 	reader_close(&demo->reader);
-	demo_children_stop(demo);
 	demo_vendor_close(&demo->vendor);
 	kafka_broker_close(&demo->broker);
 	es512_key_free(demo->key);
@@ -131,7 +170,8 @@ play_step(struct demo *demo, size_t index, struct error *err)
 	status = demo_webhook_send(demo, index, err);
 	if (status != STATUS_OK)
 		return status;
-	demo_duration(clock_steady_us() - result->sent_us, took);
+	demo_duration(result->answer_us, took);
+	demo_watch_vendor(demo);
 	demo_say(demo, "webhook",
 	    result->code == step->code ? PAINT_YELLOW : PAINT_RED,
 	    "%s %s %s -> %u %s in %s", step->kind, step->id, step->status,
@@ -181,27 +221,38 @@ keep(struct demo *demo, struct error *err)
 	return status;
 }
 
+static enum status
+run_to_end(struct demo *demo, bool *out_is_shown, struct error *err)
+{
+	enum status status = open_all(demo, err);
+
+	if (status == STATUS_OK)
+		status = play(demo, err);
+	if (status != STATUS_OK)
+		return status;
+	if (!demo_report(demo))
+		return error_set(err, STATUS_FATAL, "the figures do not agree");
+	*out_is_shown = true;
+	if (demo->is_keeping)
+		status = keep(demo, err);
+	return status;
+}
+
 static int
 run(struct demo *demo)
 {
 	struct error err = { "" };
-	bool is_right = false;
-	enum status status = open_all(demo, &err);
+	bool is_shown = false;
+	enum status status = run_to_end(demo, &is_shown, &err);
 
-	if (status == STATUS_OK)
-		status = play(demo, &err);
-	if (status == STATUS_OK) {
-		is_right = demo_report(demo);
-		if (is_right && demo->is_keeping)
-			status = keep(demo, &err);
-	}
-	if (status == STATUS_END)
-		return is_right ? EX_OK : EXIT_BY_SIGNAL;
-	if (status == STATUS_OK && is_right)
+	if (!demo_children_stop(demo) && status == STATUS_OK)
+		status = error_set(
+		    &err, STATUS_FATAL, "a daemon did not end with status 0");
+	if (status == STATUS_OK || (status == STATUS_END && is_shown))
 		return EX_OK;
+	if (status == STATUS_END)
+		return EXIT_BY_SIGNAL;
 	fflush(stdout);
-	if (status == STATUS_OK)
-		error_set(&err, STATUS_FATAL, "the figures do not agree");
 	tool_fail(demo->tool, EXIT_FAILED, "%s", err.text);
 	demo_children_show_logs(demo);
 	return status == STATUS_UNAVAILABLE ? EX_UNAVAILABLE : EXIT_FAILED;

@@ -212,8 +212,8 @@ demo_children_check(struct demo *demo, struct error *err)
 	return status == STATUS_OK ? check(&demo->enricher, err) : status;
 }
 
-static enum status
-wait_until_ready(struct demo *demo, struct demo_child *child, struct error *err)
+enum status
+demo_child_await(struct demo *demo, struct demo_child *child, struct error *err)
 {
 	enum status status = STATUS_OK;
 
@@ -238,37 +238,38 @@ demo_children_start(struct demo *demo, struct error *err)
 
 	if (status == STATUS_OK)
 		status = start_child(demo, &demo->enricher, err);
-	if (status == STATUS_OK)
-		status = wait_until_ready(demo, &demo->ingress, err);
-	if (status == STATUS_OK)
-		status = wait_until_ready(demo, &demo->enricher, err);
 	return status;
 }
 
-static void
+/* True when it ended as it should: with 0, after what it had in hand. */
+static bool
 stop(struct demo_child *child, int64_t until_ms)
 {
-	int how;
+	int how = 0;
 
-	while (child->pid > 0 && waitpid(child->pid, &how, WNOHANG) == 0) {
+	if (child->pid == 0)
+		return true;
+	while (waitpid(child->pid, &how, WNOHANG) == 0) {
 		if (clock_steady_ms() >= until_ms)
 			kill(child->pid, SIGKILL);
 		poll(NULL, 0, STEP_MS);
 	}
 	child->pid = 0;
+	return WIFEXITED(how) && WEXITSTATUS(how) == 0;
 }
 
-void
+bool
 demo_children_stop(struct demo *demo)
 {
 	const int64_t until_ms = clock_steady_ms() + STOP_MS;
+	bool is_clean;
 
 	if (demo->ingress.pid > 0)
 		kill(demo->ingress.pid, SIGTERM);
 	if (demo->enricher.pid > 0)
 		kill(demo->enricher.pid, SIGTERM);
-	stop(&demo->ingress, until_ms);
-	stop(&demo->enricher, until_ms);
+	is_clean = stop(&demo->ingress, until_ms);
+	return stop(&demo->enricher, until_ms) && is_clean;
 }
 
 static void

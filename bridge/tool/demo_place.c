@@ -29,13 +29,16 @@ demo_place_secret(char out[DEMO_TEXT_BYTES])
 }
 
 /* The embedded broker knows no CreateTopics, but makes a topic, of 4
- * partitions, when it is asked for one in this way. */
+ * partitions, when it is asked for one in this way; and a fetch it has begun
+ * to answer waits to its end, whatever comes in meanwhile. */
 static void
 write_topics(const struct demo *demo, struct buffer *out)
 {
 	if (demo->kafka == NULL)
 		buffer_print(out,
-		    "  properties: {allow.auto.create.topics: true}\n"
+		    "  properties:\n"
+		    "    allow.auto.create.topics: true\n"
+		    "    fetch.wait.max.ms: 20\n"
 		    "topics:\n"
 		    "  prefix: %s\n"
 		    "  create: false\n"

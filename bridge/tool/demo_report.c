@@ -50,11 +50,11 @@ show(struct demo *demo, const char *label, int64_t count, int64_t expected,
 	demo_number(count, number);
 	demo_number(expected, wanted);
 	if (is_right)
-		demo_say(demo, label, PAINT_PLAIN, "%s%7s%s  %s",
+		demo_say(demo, label, PAINT_PLAIN, "%s%9s%s  %s",
 		    tool_paint(demo->tool->is_colour, PAINT_GREEN), number,
 		    tool_paint(demo->tool->is_colour, PAINT_PLAIN), remark);
 	else
-		demo_say(demo, label, PAINT_PLAIN, "%s%7s  expected %s%s",
+		demo_say(demo, label, PAINT_PLAIN, "%s%9s  expected %s%s",
 		    tool_paint(demo->tool->is_colour, PAINT_RED), number,
 		    wanted, tool_paint(demo->tool->is_colour, PAINT_PLAIN));
 	return is_right;
@@ -69,11 +69,21 @@ compare(const void *a, const void *b)
 }
 
 static void
+show_time(struct demo *demo, const char *label, int64_t us, const char *remark)
+{
+	char took[32];
+
+	demo_duration(us, took);
+	demo_say(demo, label, PAINT_PLAIN, "%s%9s%s  %s",
+	    tool_paint(demo->tool->is_colour, PAINT_BOLD), took,
+	    tool_paint(demo->tool->is_colour, PAINT_PLAIN), remark);
+}
+
+static void
 show_times(struct demo *demo)
 {
 	int64_t times[DEMO_STEPS_MAX];
 	size_t count = 0;
-	char least[32], median[32], most[32], total[32];
 
 	for (size_t i = 0; i < demo_step_count; i++)
 		if (demo->results[i].enriched_us != 0)
@@ -81,17 +91,15 @@ show_times(struct demo *demo)
 					 demo->results[i].sent_us;
 	if (count > 0) {
 		qsort(times, count, sizeof(*times), compare);
-		demo_duration(times[0], least);
-		demo_duration(
-		    (times[(count - 1) / 2] + times[count / 2]) / 2, median);
-		demo_duration(times[count - 1], most);
-		demo_say(demo, "latency", PAINT_PLAIN,
-		    "webhook to enriched record: min %s, median %s, max %s "
-		    "(the export)",
-		    least, median, most);
+		show_time(demo, "latency", times[0],
+		    "from webhook to enriched record, the shortest");
+		show_time(demo, "",
+		    (times[(count - 1) / 2] + times[count / 2]) / 2,
+		    "the median");
+		show_time(demo, "", times[count - 1], "the longest");
 	}
-	demo_duration((clock_steady_ms() - demo->started_ms) * 1000, total);
-	demo_say(demo, "total", PAINT_PLAIN, "%s", total);
+	show_time(demo, "total", (clock_steady_ms() - demo->started_ms) * 1000,
+	    "since the start");
 }
 
 static bool
@@ -140,8 +148,8 @@ demo_report(struct demo *demo)
 	is_right &= show(demo, "exports", counts->read[TOPIC_EXPORTS],
 	    sums.exports, "manifest, with the sha256 of the file served");
 	is_right &= show_rows(demo);
-	is_right &= show(
-	    demo, "dead letters", counts->read[TOPIC_DEAD_LETTERS], 0, "");
+	is_right &= show(demo, "dead letters", counts->read[TOPIC_DEAD_LETTERS],
+	    0, "nothing had to be given up");
 	if (sums.answers_wrong > 0)
 		is_right = show(demo, "answers", sums.answers_wrong, 0, "");
 	if (sums.enriched_wrong > 0)

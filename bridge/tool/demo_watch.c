@@ -16,8 +16,8 @@
 	"vulnbus_events_taken_total{source=\"" DEMO_SOURCE \
 	"\",outcome=\"duplicate\"}"
 
-static void
-tell_calls(struct demo *demo)
+void
+demo_watch_vendor(struct demo *demo)
 {
 	struct demo_vendor_call call;
 
@@ -117,7 +117,7 @@ demo_watch(struct demo *demo, uint32_t ms, struct error *err)
 		    left_ms < STEP_MS ? (uint32_t)left_ms : STEP_MS, &topic,
 		    &record, err);
 
-		tell_calls(demo);
+		demo_watch_vendor(demo);
 		if (status == STATUS_OK)
 			take(demo, topic, &record);
 		if (status == STATUS_FATAL)
@@ -184,6 +184,6 @@ demo_watch_rest(struct demo *demo, struct error *err)
 			status = check_deadline(
 			    demo, "the end of the topics", err);
 	}
-	tell_calls(demo);
+	demo_watch_vendor(demo);
 	return status;
 }

@@ -176,6 +176,7 @@ post(struct demo *demo, const char *authorization, struct view body,
 		.body_bytes_max = 4096,
 	    },
 	    &answer, &result->code, err);
+	result->answer_us = clock_steady_us() - result->sent_us;
 	result->is_sent = true;
 	buffer_clear(&answer);
 	return status;

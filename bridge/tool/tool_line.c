@@ -16,9 +16,6 @@ static const char *const common[] = { "id", "event_id", "source", "vendor",
 	"kind", "subject", "export_id", "received_ms", "occurred_ms",
 	"fetched_ms", "failed_ms", "event" };
 
-/* Their members need no name in front. */
-static const char *const containers[] = { "attributes", "fields" };
-
 /* C0, DEL, and C1 (U+0080 to U+009F, as UTF-8 C2 80 to C2 9F). */
 static size_t
 control_length(struct view text, size_t at)
@@ -56,15 +53,6 @@ line_text(struct buffer *out, struct view text, size_t bytes_max)
 	}
 	if (is_cut)
 		buffer_append(out, "...", 3);
-}
-
-static bool
-is_one_of(struct view name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (view_is(name, names[i]))
-			return true;
-	return false;
 }
 
 /* Characters, not bytes: continuation bytes take no column. */
@@ -122,21 +110,10 @@ print_value(struct buffer *out, const struct tree_node *node)
 	}
 }
 
+/* A space, or a new line when `columns` more do not fit into this one. */
 static void
-print_fact(struct buffer *out, const char *prefix, const struct tree_node *node,
-    struct line_layout *layout)
+print_gap(struct buffer *out, struct line_layout *layout, uint32_t columns)
 {
-	char bytes[FACT_BYTES_MAX + 2 * NAME_BYTES_MAX + 64];
-	struct buffer value;
-	struct view name = node->name;
-	uint32_t columns;
-
-	if (node->type == TREE_INT && ends_in_ms(name))
-		name.len -= 3;
-	buffer_init(&value, sizeof(bytes));
-	print_value(&value, node);
-	columns = columns_of(view_of(prefix)) + columns_of(name) + 1 +
-		  columns_of(buffer_view(&value));
 	if (layout->column > layout->indent &&
 	    layout->column + 1 + columns > layout->width) {
 		buffer_print(out, "\n%*s", (int)layout->indent, "");
@@ -145,45 +122,80 @@ print_fact(struct buffer *out, const char *prefix, const struct tree_node *node,
 		buffer_append(out, " ", 1);
 		layout->column++;
 	}
-	buffer_print(
-	    out, "%s%s", tool_paint(layout->is_colour, PAINT_DIM), prefix);
+	layout->column += columns;
+}
+
+static void
+print_fact(struct buffer *out, const struct tree_node *node,
+    struct line_layout *layout)
+{
+	struct buffer value;
+	struct view name = node->name;
+
+	if (node->type == TREE_INT && ends_in_ms(name))
+		name.len -= 3;
+	buffer_init(&value, FACT_BYTES_MAX + TIMESTAMP_TEXT_SIZE);
+	print_value(&value, node);
+	print_gap(out, layout,
+	    columns_of(name) + 1 + columns_of(buffer_view(&value)));
+	buffer_print(out, "%s", tool_paint(layout->is_colour, PAINT_DIM));
 	line_text(out, name, NAME_BYTES_MAX);
 	buffer_print(out, "=%s", tool_paint(layout->is_colour, PAINT_PLAIN));
 	buffer_append_view(out, buffer_view(&value));
-	layout->column += columns;
 	buffer_clear(&value);
 }
 
-/* Two levels: what lies deeper is for --json. */
+static bool
+is_common(const struct tree_node *node)
+{
+	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
+		if (view_is(node->name, common[i]))
+			return true;
+	return false;
+}
+
 static void
 print_members(struct buffer *out, const struct tree *t, uint32_t at,
-    const char *prefix, struct line_layout *layout)
+    struct line_layout *layout)
 {
-	for (uint32_t i = at + 1; i < t->nodes[at].end; i = t->nodes[i].end) {
-		const struct tree_node *node = &t->nodes[i];
-		char inner[NAME_BYTES_MAX];
+	for (uint32_t i = at + 1; i < t->nodes[at].end; i = t->nodes[i].end)
+		if (!is_common(&t->nodes[i]) &&
+		    (at > 0 || t->nodes[i].type != TREE_MAP))
+			print_fact(out, &t->nodes[i], layout);
+}
 
-		if (is_one_of(
-			node->name, common, sizeof(common) / sizeof(*common)))
-			continue;
-		if (node->type != TREE_MAP || prefix[0] != '\0') {
-			print_fact(out, prefix, node, layout);
-			continue;
-		}
-		snprintf(inner, sizeof(inner), "%.*s.", VIEW_ARGS(node->name));
-		if (is_one_of(node->name, containers,
-			sizeof(containers) / sizeof(*containers)))
-			inner[0] = '\0';
-		print_members(out, t, i, inner, layout);
+/* A map's name stands once, in front of its members; what lies deeper is for
+ * --json. */
+static void
+print_map(struct buffer *out, const struct tree *t, uint32_t at,
+    struct line_layout *layout)
+{
+	const struct view name = t->nodes[at].name;
+
+	if (layout->width != LINE_COLUMN_MAX &&
+	    layout->column > layout->indent) {
+		buffer_print(out, "\n%*s", (int)layout->indent, "");
+		layout->column = layout->indent;
 	}
+	print_gap(out, layout, columns_of(name) + 1);
+	buffer_print(out, "%s", tool_paint(layout->is_colour, PAINT_CYAN));
+	line_text(out, name, NAME_BYTES_MAX);
+	buffer_print(out, ":%s", tool_paint(layout->is_colour, PAINT_PLAIN));
+	print_members(out, t, at, layout);
 }
 
 void
 line_facts(struct buffer *out, const struct line_record *record,
     struct line_layout *layout)
 {
-	if (record->value != NULL && record->value->count > 0)
-		print_members(out, record->value, 0, "", layout);
+	const struct tree *t = record->value;
+
+	if (t == NULL || t->count == 0)
+		return;
+	print_members(out, t, 0, layout);
+	for (uint32_t i = 1; i < t->nodes[0].end; i = t->nodes[i].end)
+		if (t->nodes[i].type == TREE_MAP && !is_common(&t->nodes[i]))
+			print_map(out, t, i, layout);
 }
 
 const char *

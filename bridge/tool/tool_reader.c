@@ -28,22 +28,21 @@ struct reader {
 	struct kafka_message *message;
 };
 
+/* Where the topic ends now. */
 static enum status
-find_bounds(
-    struct reader *r, enum topic topic, bool is_from_end, struct error *err)
+find_ends(
+    struct reader *r, enum topic topic, int64_t *out_ends, struct error *err)
 {
-	struct channel *channel = &r->channels[topic];
+	const struct channel *channel = &r->channels[topic];
 	enum status status = STATUS_OK;
 
 	for (int32_t p = 0; status == STATUS_OK && p < channel->partitions;
 	     p++) {
-		int64_t first, next;
+		int64_t first;
 
 		status = kafka_consumer_bounds(channel->consumer,
-		    r->topics->names[topic], p, r->timeout_ms, &first, &next,
-		    err);
-		if (status == STATUS_OK)
-			channel->next[p] = is_from_end ? next : first;
+		    r->topics->names[topic], p, r->timeout_ms, &first,
+		    &out_ends[p], err);
 	}
 	return status;
 }
@@ -68,13 +67,14 @@ open_channel(struct reader *r, const struct reader_options *options,
 			.client = "vulnbus-tool",
 		    },
 		    &channel->consumer, err);
-	if (status == STATUS_OK)
-		status = find_bounds(r, topic, options->is_from_end, err);
+	if (status == STATUS_OK && options->is_from_end)
+		status = find_ends(r, topic, channel->next, err);
 	if (status == STATUS_OK) {
 		kafka_consumer_signal(channel->consumer, r->event_fd);
 		for (size_t p = 0; p < count; p++)
 			positions[p] = (struct kafka_position){ (int32_t)p,
-				channel->next[p] };
+				options->is_from_end ? channel->next[p]
+						     : KAFKA_OFFSET_BEGINNING };
 		status = kafka_consumer_assign(channel->consumer,
 		    r->topics->names[topic], positions, count, err);
 	}
@@ -217,20 +217,10 @@ reader_mark(struct reader *r, struct error *err)
 {
 	enum status status = STATUS_OK;
 
-	for (int i = 0; i < TOPIC_COUNT; i++) {
-		struct channel *channel = &r->channels[i];
-
-		if (channel->consumer == NULL)
-			continue;
-		for (int32_t p = 0;
-		     status == STATUS_OK && p < channel->partitions; p++) {
-			int64_t first;
-
-			status = kafka_consumer_bounds(channel->consumer,
-			    r->topics->names[i], p, r->timeout_ms, &first,
-			    &channel->mark[p], err);
-		}
-	}
+	for (int i = 0; status == STATUS_OK && i < TOPIC_COUNT; i++)
+		if (r->channels[i].consumer != NULL)
+			status = find_ends(
+			    r, (enum topic)i, r->channels[i].mark, err);
 	return status;
 }
 

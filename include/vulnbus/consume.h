@@ -41,6 +41,11 @@ consume_pause(struct consume *consume, bool is_paused);
 struct partition *
 consume_partition(struct consume *consume, int32_t id);
 
+/* The event of a work that was unloaded, back from the state topic. */
+enum status
+consume_read_back(
+    struct consume *consume, struct work *work, struct error *err) MUST_CHECK;
+
 /* The positions of all partitions held, for a transaction. */
 const struct kafka_position *
 consume_positions(struct consume *consume, size_t *out_count);

@@ -19,6 +19,7 @@ enum csv_state {
 	CSV_UNQUOTED,
 	CSV_QUOTED,
 	CSV_QUOTE_SEEN,
+	CSV_RETURN_SEEN, /* CR after the closing quote */
 };
 
 struct csv {

@@ -45,7 +45,8 @@ struct jws_keys {
 
 /* Adds the keys of a PEM text (one or several blocks), a JWK (RFC 7517) or a
  * JWK set. Keys that are not P-521 are an error but in a set, where they are
- * passed over; no P-521 key at all is one too. */
+ * passed over; no P-521 key at all is one too. Of a text that is refused no
+ * key is taken; a key that is there already is not added again. */
 enum status
 jws_keys_read(
     struct view text, struct jws_keys *keys, struct error *err) MUST_CHECK;

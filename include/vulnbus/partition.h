@@ -63,4 +63,10 @@ enum status
 partitions_restore(const struct restore *restore, struct partitions *partitions,
     struct error *err) MUST_CHECK;
 
+/* Reads the event of one waiting work back from its state record. Blocks, up
+ * to a few seconds: STATUS_UNAVAILABLE. */
+enum status
+partitions_read_back(const struct restore *restore, struct work *work,
+    struct error *err) MUST_CHECK;
+
 #endif

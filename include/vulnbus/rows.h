@@ -38,7 +38,8 @@ rows_take(struct rows *rows, struct view piece, struct error *err) MUST_CHECK;
 enum status
 rows_finish(struct rows *rows, struct error *err) MUST_CHECK;
 
-/* How far it has come, at the end of a row: what to commit with the rows. */
+/* How far it has come, at the end of a row: what to commit with the rows.
+ * Never less than what was committed before. */
 const struct progress *
 rows_progress(const struct rows *rows);
 

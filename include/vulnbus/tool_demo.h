@@ -48,6 +48,7 @@ struct demo_result {
 	bool is_sent;
 	unsigned code;
 	int64_t sent_us;     /* steady clock */
+	int64_t answer_us;   /* the answer took */
 	int64_t enriched_us; /* 0: not yet */
 	int64_t events;      /* records read back */
 	int64_t records;
@@ -175,15 +176,21 @@ demo_vendor_write_csv(int64_t rows, struct buffer *out);
 /* --- demo_children.c: the daemons ------------------------------------------
  */
 
-/* Starts both and waits until they are ready. */
 enum status
 demo_children_start(struct demo *demo, struct error *err) MUST_CHECK;
+
+/* Waits until one of them can take work. */
+enum status
+demo_child_await(
+    struct demo *demo, struct demo_child *child, struct error *err) MUST_CHECK;
 
 /* STATUS_FATAL: one of them has ended by itself. */
 enum status
 demo_children_check(struct demo *demo, struct error *err) MUST_CHECK;
 
-void
+/* SIGTERM, then waits. True when both ended with 0; those that run no more
+ * are passed over. */
+bool
 demo_children_stop(struct demo *demo);
 
 /* The ends of their logs, on standard error. */
@@ -208,6 +215,10 @@ demo_webhook_result(struct demo *demo, size_t index);
 
 /* --- demo_watch.c: reading back --------------------------------------------
  */
+
+/* Prints what the vendor was asked since. */
+void
+demo_watch_vendor(struct demo *demo);
 
 /* Reads and prints for up to `ms`. STATUS_END: a signal came.
  * STATUS_FATAL: a daemon ended, or the deadline passed. */

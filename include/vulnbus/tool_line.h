@@ -26,14 +26,14 @@ struct line_record {
 void
 line_text(struct buffer *out, struct view text, size_t bytes_max);
 
-/* "name=value name=value ..." of the record's own facts: all but what stands
- * in every record. A line break and `indent` spaces go between two that do
- * not fit into `width` columns together; `column` is where it begins. */
+/* "name=value ... map: name=value ...": the record's own facts, all but what
+ * stands in every record. With a width, facts that do not fit into a line
+ * together, and maps, go into a new one after `indent` spaces. */
 struct line_layout {
 	bool is_colour;
 	uint32_t width; /* LINE_COLUMN_MAX: one line */
 	uint32_t indent;
-	uint32_t column;
+	uint32_t column; /* where it begins */
 };
 
 void

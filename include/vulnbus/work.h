@@ -39,8 +39,11 @@ struct work {
 	char *key;             /* owned; of its state record */
 	int32_t partition;     /* of its event, so of its state */
 	int64_t offset;        /* of its event */
+	int64_t state_offset;  /* of its last committed state record, or -1 */
+	int64_t sent_offset;   /* of the one in the open transaction, or -1 */
 	bool is_json;          /* format of `value` */
-	struct buffer value;   /* owned; the event as it was on the topic */
+	struct buffer value;   /* owned; the event as it was on the topic;
+				* empty: only the state topic has it */
 	char trace[TRACEPARENT_BYTES + 1];
 	struct feed *feed;            /* its source's queue */
 	struct work_status committed; /* what the state topic says */
@@ -81,6 +84,17 @@ decoded_clear(struct decoded *decoded);
 enum status
 work_decode(const struct work *work, struct decoded *decoded,
     struct error *err) MUST_CHECK;
+
+/* More than max_in_memory: the state topic alone keeps the event. */
+void
+work_unload(struct work *work);
+
+/* Takes the event out of `loaded`, the same work as read back. */
+void
+work_load(struct work *work, struct work *loaded);
+
+bool
+work_is_loaded(const struct work *work);
 
 /* State records: `work->next` as the value to write, and back. */
 enum status

@@ -22,6 +22,7 @@ struct worker {
 	struct commit commit;
 	bool has_commit;
 	struct feeds feeds;
+	size_t loaded; /* works in queues whose event is in memory */
 	struct conversation *active;
 	struct encoded encoded; /* the record at hand */
 	struct tree body;

@@ -455,3 +455,23 @@ def test_no_secret_is_on_any_topic_in_any_log_or_metric(shop, hasty):
             assert text
             for secret in secrets:
                 assert secret not in text, f"{secret[:12]}... in {place}"
+
+
+# --- more waits than memory may hold ---
+
+def test_what_waits_beyond_max_in_memory_is_read_back_when_it_is_due(stack):
+    source = Source()
+    made = stack([source], {"enricher": {"max_in_memory": 1, "retry_to": "300ms"}}).start()
+    numbers = [str(number) for number in range(1, 31)]
+    for number in numbers:
+        source.stub.always(f"/api/v2/scans/{number}", Reply(503))
+    names = [scan(made, number, source) for number in numbers]
+    until(lambda: made.enricher.metric("vulnbus_events_waiting") >= 25, "they wait", 30)
+    # Also after a restart, when all that is known of them is in the state topic.
+    made.enricher.stop()
+    for number in numbers:
+        source.stub.usual(source.stub.scan(number))
+    made.enricher.start()
+    made.tap.wait("scans", len(names), 60)
+    made.tap.drain()
+    assert sorted(record.value["event_id"] for record in made.tap.records["scans"]) == sorted(names)

@@ -19,13 +19,10 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-/* A literal with NULs in it, as bytes. */
-#define BYTES(literal) VIEW(literal)
-
 #define assert_view(v, expected) \
 	check_view((v), view_of(expected), __FILE__, __LINE__)
-#define assert_bytes(v, expected) \
-	check_view((v), (expected), __FILE__, __LINE__)
+#define assert_bytes(v, ...) \
+	check_view((v), (__VA_ARGS__), __FILE__, __LINE__)
 #define assert_status(status, expected) \
 	check_status((status), (expected), "", __FILE__, __LINE__)
 /* `what` says which row of a table it was. */

@@ -37,7 +37,7 @@ build_sample(struct tree *t)
 	tree_bool(t, VIEW("yes"), true);
 	tree_real(t, VIEW("real"), -0.125);
 	tree_text(t, VIEW("empty"), VIEW(""));
-	tree_text(t, VIEW("bytes"), BYTES("a\0\xff"));
+	tree_text(t, VIEW("bytes"), VIEW("a\0\xff"));
 	tree_text(t, VIEW("str5"), (struct view){ text, 31 });
 	tree_text(t, VIEW("str8"), (struct view){ text, 255 });
 	tree_text(t, VIEW("str16"), (struct view){ text, 65535 });
@@ -130,7 +130,7 @@ an_empty_tree_is_an_empty_map(void **state)
 	(void)state;
 	tree_init(&t, 10);
 	write_tree(&t, &bytes);
-	assert_bytes(buffer_view(&bytes), BYTES("\x80"));
+	assert_bytes(buffer_view(&bytes), VIEW("\x80"));
 	assert_status(read_bytes(buffer_view(&bytes), &read), STATUS_OK);
 	assert_int_equal(read.count, 0);
 	tree_clear(&read);
@@ -180,41 +180,39 @@ what_is_no_map_of_named_values_is_refused(void **state)
 		struct view bytes;
 		enum status status;
 	} cases[] = {
-		{ "map", BYTES("\x81\xa1\x61\x01"), STATUS_OK },
-		{ "map16", BYTES("\xde\x00\x01\xa1\x61\x01"), STATUS_OK },
-		{ "map32", BYTES("\xdf\x00\x00\x00\x01\xa1\x61\x01"),
+		{ "map", VIEW("\x81\xa1\x61\x01"), STATUS_OK },
+		{ "map16", VIEW("\xde\x00\x01\xa1\x61\x01"), STATUS_OK },
+		{ "map32", VIEW("\xdf\x00\x00\x00\x01\xa1\x61\x01"),
 		    STATUS_OK },
-		{ "str8 as name", BYTES("\x81\xd9\x01\x61\x01"), STATUS_OK },
-		{ "bin", BYTES("\x81\xa1\x61\xc4\x02xy"), STATUS_OK },
-		{ "bin16", BYTES("\x81\xa1\x61\xc5\x00\x02xy"), STATUS_OK },
-		{ "float32", BYTES("\x81\xa1\x61\xca\x3f\x00\x00\x00"),
+		{ "str8 as name", VIEW("\x81\xd9\x01\x61\x01"), STATUS_OK },
+		{ "bin", VIEW("\x81\xa1\x61\xc4\x02xy"), STATUS_OK },
+		{ "bin16", VIEW("\x81\xa1\x61\xc5\x00\x02xy"), STATUS_OK },
+		{ "float32", VIEW("\x81\xa1\x61\xca\x3f\x00\x00\x00"),
 		    STATUS_OK },
-		{ "nothing", BYTES(""), STATUS_INVALID },
-		{ "nil", BYTES("\xc0"), STATUS_INVALID },
-		{ "list", BYTES("\x90"), STATUS_INVALID },
-		{ "text", BYTES("\xa1\x61"), STATUS_INVALID },
-		{ "two maps", BYTES("\x80\x80"), STATUS_INVALID },
-		{ "trailing byte", BYTES("\x81\xa1\x61\x01\x00"),
+		{ "nothing", VIEW(""), STATUS_INVALID },
+		{ "nil", VIEW("\xc0"), STATUS_INVALID },
+		{ "list", VIEW("\x90"), STATUS_INVALID },
+		{ "text", VIEW("\xa1\x61"), STATUS_INVALID },
+		{ "two maps", VIEW("\x80\x80"), STATUS_INVALID },
+		{ "trailing byte", VIEW("\x81\xa1\x61\x01\x00"),
 		    STATUS_INVALID },
-		{ "integer as name", BYTES("\x81\x01\x01"), STATUS_INVALID },
-		{ "nil as name", BYTES("\x81\xc0\x01"), STATUS_INVALID },
-		{ "bin as name", BYTES("\x81\xc4\x01\x61\x01"),
+		{ "integer as name", VIEW("\x81\x01\x01"), STATUS_INVALID },
+		{ "nil as name", VIEW("\x81\xc0\x01"), STATUS_INVALID },
+		{ "bin as name", VIEW("\x81\xc4\x01\x61\x01"), STATUS_INVALID },
+		{ "map as name", VIEW("\x81\x80\x01"), STATUS_INVALID },
+		{ "reserved c1", VIEW("\x81\xa1\x61\xc1"), STATUS_INVALID },
+		{ "fixext1", VIEW("\x81\xa1\x61\xd4\x01\x00"), STATUS_INVALID },
+		{ "timestamp", VIEW("\x81\xa1\x61\xd6\xff\x00\x00\x00\x00"),
 		    STATUS_INVALID },
-		{ "map as name", BYTES("\x81\x80\x01"), STATUS_INVALID },
-		{ "reserved c1", BYTES("\x81\xa1\x61\xc1"), STATUS_INVALID },
-		{ "fixext1", BYTES("\x81\xa1\x61\xd4\x01\x00"),
+		{ "ext8", VIEW("\x81\xa1\x61\xc7\x01\x05\x00"),
 		    STATUS_INVALID },
-		{ "timestamp", BYTES("\x81\xa1\x61\xd6\xff\x00\x00\x00\x00"),
-		    STATUS_INVALID },
-		{ "ext8", BYTES("\x81\xa1\x61\xc7\x01\x05\x00"),
-		    STATUS_INVALID },
-		{ "ext32", BYTES("\x81\xa1\x61\xc9\xff\xff\xff\xff\x05"),
+		{ "ext32", VIEW("\x81\xa1\x61\xc9\xff\xff\xff\xff\x05"),
 		    STATUS_INVALID },
 		{ "uint64 over INT64_MAX",
-		    BYTES("\x81\xa1\x61\xcf\x80\x00\x00\x00\x00\x00\x00\x00"),
+		    VIEW("\x81\xa1\x61\xcf\x80\x00\x00\x00\x00\x00\x00\x00"),
 		    STATUS_INVALID },
 		{ "uint64 of INT64_MAX",
-		    BYTES("\x81\xa1\x61\xcf\x7f\xff\xff\xff\xff\xff\xff\xff"),
+		    VIEW("\x81\xa1\x61\xcf\x7f\xff\xff\xff\xff\xff\xff\xff"),
 		    STATUS_OK },
 	};
 
@@ -238,20 +236,20 @@ allocation_bombs_are_refused(void **state)
 		const char *what;
 		struct view bytes;
 	} cases[] = {
-		{ "list", BYTES("\xdd\xff\xff\xff\xff") },
-		{ "map", BYTES("\xdf\xff\xff\xff\xff") },
-		{ "in a map", BYTES("\x81\xa1\x61\xdd\xff\xff\xff\xff") },
-		{ "map in a map", BYTES("\x81\xa1\x61\xdf\xff\xff\xff\xff") },
-		{ "list16", BYTES("\x81\xa1\x61\xdc\xff\xff") },
-		{ "map16", BYTES("\x81\xa1\x61\xde\xff\xff") },
-		{ "str32", BYTES("\x81\xa1\x61\xdb\xff\xff\xff\xff") },
-		{ "bin32", BYTES("\x81\xa1\x61\xc6\xff\xff\xff\xff") },
-		{ "name", BYTES("\x81\xdb\xff\xff\xff\xff") },
-		{ "nested", BYTES("\x81\xa1\x61\xdd\x00\x00\x00\x02"
-				  "\xdd\x7f\xff\xff\xff\xdd\x7f\xff\xff\xff") },
+		{ "list", VIEW("\xdd\xff\xff\xff\xff") },
+		{ "map", VIEW("\xdf\xff\xff\xff\xff") },
+		{ "in a map", VIEW("\x81\xa1\x61\xdd\xff\xff\xff\xff") },
+		{ "map in a map", VIEW("\x81\xa1\x61\xdf\xff\xff\xff\xff") },
+		{ "list16", VIEW("\x81\xa1\x61\xdc\xff\xff") },
+		{ "map16", VIEW("\x81\xa1\x61\xde\xff\xff") },
+		{ "str32", VIEW("\x81\xa1\x61\xdb\xff\xff\xff\xff") },
+		{ "bin32", VIEW("\x81\xa1\x61\xc6\xff\xff\xff\xff") },
+		{ "name", VIEW("\x81\xdb\xff\xff\xff\xff") },
+		{ "nested", VIEW("\x81\xa1\x61\xdd\x00\x00\x00\x02"
+				 "\xdd\x7f\xff\xff\xff\xdd\x7f\xff\xff\xff") },
 		{ "sum of small claims",
-		    BYTES("\x81\xa1\x61\x9f\x9f\x9f\x9f\x9f\x9f\x9f\x9f\x9f"
-			  "\x9f\x9f\x9f\x9f\x9f\x9f\x9f\x9f") },
+		    VIEW("\x81\xa1\x61\x9f\x9f\x9f\x9f\x9f\x9f\x9f\x9f\x9f"
+			 "\x9f\x9f\x9f\x9f\x9f\x9f\x9f\x9f") },
 	};
 	struct rusage before, after;
 
@@ -298,8 +296,8 @@ more_values_than_the_tree_takes_are_too_large(void **state)
 	(void)state;
 	tree_init(&t, 3);
 	assert_status(
-	    msgpack_read(BYTES("\x83\xa1\x61\x01\xa1\x62\x01\xa1\x63\x01"), &t,
-		&err),
+	    msgpack_read(
+		VIEW("\x83\xa1\x61\x01\xa1\x62\x01\xa1\x63\x01"), &t, &err),
 	    STATUS_TOO_LARGE);
 	tree_clear(&t);
 }
