@@ -221,6 +221,7 @@ main(int argc, char **argv)
 	snprintf(name, sizeof(name), "%s %s", NAME, tool.command->name);
 	argv[0] = name; /* getopt puts it in front of its messages */
 	optind = 0;     /* glibc: begin again, with other rules */
-	log_open(NAME, tool.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
+	/* The libraries' warnings are about what the commands report too. */
+	log_open(NAME, tool.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 	return end_output(tool.command->run(&tool, argc, argv));
 }

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "vulnbus/timestamp.h"
 
 /* A line that does not fit is cut at a field's end; it stays valid JSON. */
-#define LINE_MAX_BYTES 4096
+#define LINE_MAX_BYTES    4096
+#define MESSAGE_MAX_BYTES 1024
 
 static const char *log_service = "vulnbus";
 static enum log_level log_least = LOG_LEVEL_INFO;
@@ -94,6 +96,8 @@ log_write(enum log_level level, const char *message,
 	const int saved_errno = errno;
 	char now[TIMESTAMP_TEXT_SIZE];
 	struct line line = { .len = 0 };
+	const struct view text = { message,
+		strnlen(message, MESSAGE_MAX_BYTES) };
 	ssize_t written;
 
 	timestamp_print(clock_wall_ms(), now);
@@ -104,7 +108,7 @@ log_write(enum log_level level, const char *message,
 	line_raw(&line, "\",\"ecs.version\":\"8.11.0\",\"service.name\":\"");
 	line_raw(&line, log_service);
 	line_raw(&line, "\",\"message\":");
-	line_quoted(&line, view_of(message));
+	line_quoted(&line, text);
 	for (size_t i = 0; i < count && !line.is_full; i++)
 		line_field(&line, &fields[i]);
 	line.text[line.len++] = '}';

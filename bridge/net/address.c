@@ -63,12 +63,22 @@ struct address {
 static bool
 address_parse(const char *text, struct address *out)
 {
+	static const unsigned char mapped[12] = { [10] = 0xff, 0xff };
+
 	memset(out, 0, sizeof(*out));
 	out->family = AF_INET;
 	if (inet_pton(AF_INET, text, out->bytes) == 1)
 		return true;
 	out->family = AF_INET6;
-	return inet_pton(AF_INET6, text, out->bytes) == 1;
+	if (inet_pton(AF_INET6, text, out->bytes) != 1)
+		return false;
+	/* A socket for both shows IPv4 peers as ::ffff:192.0.2.1. */
+	if (memcmp(out->bytes, mapped, sizeof(mapped)) == 0) {
+		out->family = AF_INET;
+		memmove(out->bytes, out->bytes + sizeof(mapped), 4);
+		memset(out->bytes + 4, 0, sizeof(mapped));
+	}
+	return true;
 }
 
 static bool

@@ -15,8 +15,7 @@
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
-/* What a client may still send after its body went over the ceiling, so that
- * it gets to read the 413, before the connection is cut. */
+/* What a client may still send beyond the ceiling, so as to read its 413. */
 #define OVERRUN_BYTES (1u << 20)
 
 struct http_server {
@@ -37,7 +36,6 @@ struct http_request {
 	bool is_body_dropped;
 	bool is_suspended;
 	bool is_answered;
-	bool is_handled;
 	struct MHD_Response *response; /* owned until queued */
 	unsigned code;
 };
@@ -160,18 +158,15 @@ on_access(void *arg, struct MHD_Connection *connection, const char *path,
 	}
 	if (*len > 0)
 		return take_body(request, data, len);
-	if (!request->is_handled) {
-		request->is_handled = true;
-		if (request->body_bytes > server->options.body_bytes_max)
-			refuse(request, 413);
-		else
-			server->options.on_request(
-			    request, server->options.arg);
-		/* A suspended request may be another thread's by now; it comes
-		 * back here, on this thread, once it is resumed. */
-		return request->is_suspended ? MHD_YES : queue_answer(request);
-	}
-	return queue_answer(request);
+	/* A suspended request comes back here, on this thread, once another
+	 * one has answered and resumed it. */
+	if (request->is_suspended)
+		return queue_answer(request);
+	if (request->body_bytes > server->options.body_bytes_max)
+		refuse(request, 413);
+	else
+		server->options.on_request(request, server->options.arg);
+	return request->is_suspended ? MHD_YES : queue_answer(request);
 }
 
 /* The path's escapes are kept: "%2F" in a segment is not a separator. */
@@ -204,21 +199,19 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 {
 	const struct http_server_options *o = &server->options;
 	const bool is_pool = o->threads > 1;
-	unsigned flags = MHD_ALLOW_SUSPEND_RESUME |
-			 (is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
-				  : MHD_USE_POLL_INTERNAL_THREAD);
-	struct MHD_OptionItem pool[] = {
-		{ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)o->threads, NULL },
+	const bool is_v6 = address->ai_family == AF_INET6;
+	const unsigned flags = MHD_ALLOW_SUSPEND_RESUME |
+			       (is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
+					: MHD_USE_POLL_INTERNAL_THREAD) |
+			       (is_v6 ? MHD_USE_IPv6 : 0);
+	const struct MHD_OptionItem pool[] = {
+		{ is_pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
+		    (intptr_t)o->threads, NULL },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	if (address->ai_family == AF_INET6)
-		flags |= MHD_USE_IPv6;
-	if (!is_pool)
-		pool[0] = pool[1];
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server,
 	    MHD_OPTION_SOCK_ADDR, address->ai_addr,
-	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
 	    MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)((o->idle_timeout_ms + 999) / 1000),

@@ -172,14 +172,12 @@ play_step(struct demo *demo, size_t index, struct error *err)
 		return status;
 	demo_duration(result->answer_us, took);
 	demo_watch_vendor(demo);
-	demo_say(demo, "webhook",
-	    result->code == step->code ? PAINT_YELLOW : PAINT_RED,
-	    "%s %s %s -> %u %s in %s", step->kind, step->id, step->status,
-	    result->code,
-	    result->code == 202   ? "accepted"
-	    : result->code == 401 ? "refused"
-				  : "?",
-	    took);
+	demo_say(demo, "webhook", PAINT_YELLOW, "%s %s %s -> %s%u %s%s in %s",
+	    step->kind, step->id, step->status,
+	    tool_paint(demo->tool->is_colour,
+		result->code == 202 ? PAINT_GREEN : PAINT_RED),
+	    result->code, result->code == 202 ? "accepted" : "refused",
+	    tool_paint(demo->tool->is_colour, PAINT_PLAIN), took);
 	if (result->code != step->code)
 		return error_set(err, STATUS_FATAL,
 		    "the webhook was answered %u instead of %u", result->code,

@@ -42,14 +42,21 @@ count_row(struct demo *demo, const struct tree *value)
 {
 	struct demo_counts *counts = &demo->counts;
 	const int64_t row = tree_get_int(value, 0, "row", -1);
+	char more[32];
 
 	if (row != counts->next_row)
 		counts->rows_misplaced++;
 	counts->next_row = row + 1;
 	if (counts->read[TOPIC_EXPORT_ROWS] <= ROWS_SHOWN)
 		return true;
-	demo_say_counter(demo, topic_short_name(TOPIC_EXPORT_ROWS),
-	    counts->read[TOPIC_EXPORT_ROWS]);
+	if (counts->read[TOPIC_EXPORT_ROWS] == demo->rows) {
+		demo_number(demo->rows - ROWS_SHOWN, more);
+		demo_say(demo, topic_short_name(TOPIC_EXPORT_ROWS), PAINT_CYAN,
+		    "and %s more rows", more);
+	} else {
+		demo_say_counter(demo, topic_short_name(TOPIC_EXPORT_ROWS),
+		    counts->read[TOPIC_EXPORT_ROWS]);
+	}
 	return false;
 }
 

@@ -128,20 +128,20 @@ tool_load_config(const struct tool *tool, struct config **out_config)
 }
 
 int
-tool_kafka_exit(enum status status)
+tool_fail_kafka(const struct tool *tool, const struct config *config,
+    enum status status, const struct error *err)
 {
 	switch (status) {
-	case STATUS_OK:
-	case STATUS_END:
-		return EX_OK;
 	case STATUS_INVALID:
-		return EX_CONFIG;
+		return tool_fail(tool, EX_CONFIG, "%s", err->text);
 	case STATUS_MISSING:
-		return EX_NOINPUT;
+		return tool_fail(tool, EX_NOINPUT, "%s", err->text);
 	case STATUS_NO_MEMORY:
-		return EX_OSERR;
+		return tool_fail(tool, EX_OSERR, "%s", err->text);
 	default:
-		return EX_UNAVAILABLE;
+		return tool_fail(tool, EX_UNAVAILABLE,
+		    "no answer from Kafka at %s: %s",
+		    config->kafka.bootstrap_servers, err->text);
 	}
 }
 

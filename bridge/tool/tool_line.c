@@ -242,7 +242,7 @@ line_print(struct buffer *out, const struct line_record *r, bool is_colour)
 		.width = LINE_COLUMN_MAX };
 	const char *plain = tool_paint(is_colour, PAINT_PLAIN);
 	char time[TIMESTAMP_TEXT_SIZE] = "-";
-	struct view kind = kind_of(r);
+	const struct view kind = kind_of(r), id = id_of(r);
 
 	if (r->record->timestamp_ms >= 0)
 		timestamp_print(r->record->timestamp_ms, time);
@@ -255,9 +255,12 @@ line_print(struct buffer *out, const struct line_record *r, bool is_colour)
 	buffer_print(
 	    out, "%s%*s ", plain, kind.len < 16 ? 16 - (int)kind.len : 0, "");
 	line_text(out, r->record->key, 2 * NAME_BYTES_MAX);
-	buffer_print(out, " %s", tool_paint(is_colour, PAINT_DIM));
-	line_text(out, id_of(r), 4 * NAME_BYTES_MAX);
-	buffer_print(out, "%s ", plain);
+	if (id.len > 0) {
+		buffer_print(out, " %s", tool_paint(is_colour, PAINT_DIM));
+		line_text(out, id, 4 * NAME_BYTES_MAX);
+		buffer_print(out, "%s", plain);
+	}
+	buffer_append(out, " ", 1);
 	line_facts(out, r, &layout);
 	if (r->record->value.len == 0)
 		buffer_print(out, "(deleted)");

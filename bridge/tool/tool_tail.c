@@ -142,7 +142,7 @@ static int
 read_on(struct tail *tail, struct reader *reader)
 {
 	int64_t heard_ms = clock_steady_ms();
-	struct error err = { "Kafka does not answer" };
+	struct error err = { "nothing more comes" };
 
 	while (!tool_is_interrupted() && !tool_is_output_gone() &&
 	       !is_at_end(tail, reader)) {
@@ -152,15 +152,15 @@ read_on(struct tail *tail, struct reader *reader)
 		    reader, STEP_MS, &topic, &record, &err);
 
 		if (status == STATUS_FATAL)
-			return tool_fail(
-			    tail->tool, EX_UNAVAILABLE, "%s", err.text);
+			return tool_fail_kafka(tail->tool, tail->reader.config,
+			    STATUS_UNAVAILABLE, &err);
 		if (status == STATUS_OK) {
 			heard_ms = clock_steady_ms();
 			take(tail, topic, &record);
 		} else if (!tail->is_following && tail->count_max == 0 &&
 			   clock_steady_ms() - heard_ms > SILENCE_MS) {
-			return tool_fail(
-			    tail->tool, EX_UNAVAILABLE, "%s", err.text);
+			return tool_fail_kafka(tail->tool, tail->reader.config,
+			    STATUS_UNAVAILABLE, &err);
 		}
 	}
 	return EX_OK;
@@ -184,8 +184,7 @@ run(struct tail *tail, const struct config *config)
 		status = reader_mark(reader, &err);
 	if (status != STATUS_OK) {
 		reader_close(&reader);
-		return tool_fail(
-		    tail->tool, tool_kafka_exit(status), "%s", err.text);
+		return tool_fail_kafka(tail->tool, config, status, &err);
 	}
 	tree_init(&tail->value, LINE_NODES_MAX);
 	buffer_init(&tail->text, LINE_BYTES_MAX);

@@ -166,7 +166,7 @@ run(const struct tool *tool, const struct config *config, enum mode mode)
 			status = count(config, &found, &err);
 	}
 	if (status != STATUS_OK)
-		return tool_fail(tool, tool_kafka_exit(status), "%s", err.text);
+		return tool_fail_kafka(tool, config, status, &err);
 	if (mode == MODE_DIFF)
 		print_differences(&found);
 	else

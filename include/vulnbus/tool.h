@@ -72,9 +72,10 @@ tool_fail(const struct tool *tool, int exit_status, const char *fmt, ...)
 int
 tool_load_config(const struct tool *tool, struct config **out_config);
 
-/* The exit status for what a call to Kafka came to. */
+/* Says what a call to Kafka came to; returns the exit status for it. */
 int
-tool_kafka_exit(enum status status);
+tool_fail_kafka(const struct tool *tool, const struct config *config,
+    enum status status, const struct error *err);
 
 /* SIGINT, SIGTERM and SIGHUP no longer end the process but set a mark. */
 void

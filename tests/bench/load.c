@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TOKENS_MAX	4096
+#define TOKENS_MAX      4096
 #define CONNECTIONS_MAX 1024
-#define SAMPLES_MAX	4000000
+#define SAMPLES_MAX     4000000
 
 struct connection {
 	int fd;
@@ -111,8 +111,8 @@ open_connection(struct connection *c, int port, int poll_fd)
 static void
 take_answer(struct connection *c)
 {
-	const ssize_t got = read(c->fd, c->answer + c->len,
-	    sizeof(c->answer) - 1 - c->len);
+	const ssize_t got = read(
+	    c->fd, c->answer + c->len, sizeof(c->answer) - 1 - c->len);
 
 	if (got <= 0)
 		die("connection lost");
@@ -153,8 +153,8 @@ main(int argc, char **argv)
 		return 64;
 	poll_fd = epoll_create1(0);
 	for (long i = 0; i < count; i++)
-		open_connection(&connections[i],
-		    (int)strtol(argv[1], NULL, 10), poll_fd);
+		open_connection(
+		    &connections[i], (int)strtol(argv[1], NULL, 10), poll_fd);
 	began = now();
 	for (long i = 0; i < count; i++)
 		send_next(&connections[i]);

@@ -74,7 +74,7 @@ main(int argc, char **argv)
 	fclose(file);
 	file = fopen(argv[2], "r");
 	while (file != NULL && count < TOKENS_MAX &&
-	    getline(&line, &size, file) > 0) {
+	       getline(&line, &size, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		tokens[count++] = prepare(strdup(line));
 	}
@@ -88,8 +88,7 @@ main(int argc, char **argv)
 		if (EVP_DigestVerifyInit(ctx, NULL, EVP_sha512(), NULL, key) !=
 			1 ||
 		    EVP_DigestVerify(ctx, p->der, (size_t)p->der_len,
-			(const unsigned char *)p->message,
-			p->message_len) != 1)
+			(const unsigned char *)p->message, p->message_len) != 1)
 			return 1;
 		EVP_MD_CTX_free(ctx);
 		used = cpu_seconds() - began;
