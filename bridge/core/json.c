@@ -318,8 +318,10 @@ enum status
 json_write(const struct tree *t, enum json_style style, struct buffer *out,
     struct error *err)
 {
-	const size_t flags = style == JSON_STYLE_PRETTY ? JSON_INDENT(2)
-							: JSON_COMPACT;
+	/* A decimal of up to 15 digits comes out as it went in. */
+	const size_t flags = JSON_REAL_PRECISION(15) |
+			     (style == JSON_STYLE_PRETTY ? JSON_INDENT(2)
+							 : JSON_COMPACT);
 	json_t *root = NULL;
 	enum status status = tree_status(t);
 

@@ -224,6 +224,7 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 {
 	enum status status = msgpack_read(record->value, tree, err);
 	struct work *work;
+	uint32_t event;
 
 	if (status != STATUS_OK)
 		return status;
@@ -233,7 +234,11 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 	*out_done_ms = tree_get_int(tree, 0, "done_ms", -1);
 	if (*out_done_ms >= 0)
 		return STATUS_END;
-	work = work_new(record->key, tree_get_text(tree, 0, "event"),
+	event = tree_find(tree, 0, "event");
+	if (event == 0 || tree->nodes[event].type != TREE_TEXT)
+		return error_set(
+		    err, STATUS_INVALID, "state record without its event");
+	work = work_new(record->key, tree->nodes[event].text,
 	    tree_get_text(tree, 0, "trace"));
 	if (work == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vendors' contracts, as tables of files in tests/unit/vendors/<vendor>/:
+ *
+ *   <case>.in.json      a proved notification
+ *   <case>.event.json   the event it becomes; .event-1.json the second one
+ *   <case>.error        "<status>: <text>" when it is refused or not known
+ *   <case>.replies.json a list of what locate asks and what it gets; then
+ *   <case>.record.json  what enrich makes of it
+ *
+ * Adding a case is adding files. */
+#include "check.h"
+
+#include <dirent.h>
+
+#include "vulnbus/json.h"
+#include "vulnbus/normalise.h"
+
+#define FOLDER      "tests/unit/vendors"
+#define RECEIVED_MS 1598539393000
+#define CASES_MAX   1000
+#define NODES_MAX   1000
+
+struct vendor_case {
+	char vendor[64];
+	char path[512]; /* without the suffix */
+	char title[512];
+};
+
+static struct vendor_case cases[CASES_MAX];
+static size_t case_count;
+
+/* --- files ------------------------------------------------------------- */
+
+/* False when there is no such file. */
+static bool
+read_text(const char *path, const char *suffix, struct buffer *out)
+{
+	char name[600], chunk[4096];
+	FILE *file;
+	size_t len;
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	buffer_init(out, 1 << 20);
+	file = fopen(name, "rb");
+	if (file == NULL)
+		return false;
+	while ((len = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		buffer_append(out, chunk, len);
+	fclose(file);
+	assert_status(buffer_status(out), STATUS_OK);
+	return true;
+}
+
+/* NULL when there is no such file. */
+static struct json_document *
+read_json(const char *path, const char *suffix)
+{
+	struct json_document *document = NULL;
+	struct error err = { "" };
+	struct buffer text;
+
+	if (read_text(path, suffix, &text))
+		assert_ok(
+		    json_parse(buffer_view(&text), &document, &err), &err);
+	buffer_clear(&text);
+	return document;
+}
+
+/* --- comparing --------------------------------------------------------- */
+
+static bool
+same_value(const struct tree *a, uint32_t x, const struct tree *b, uint32_t y);
+
+/* Members in any order, elements in theirs. */
+static bool
+same_children(
+    const struct tree *a, uint32_t x, const struct tree *b, uint32_t y)
+{
+	const bool is_map = a->nodes[x].type == TREE_MAP;
+	uint32_t other = y + 1;
+
+	if (a->nodes[x].count != b->nodes[y].count)
+		return false;
+	for (uint32_t i = x + 1; i < a->nodes[x].end; i = a->nodes[i].end) {
+		char name[256];
+
+		snprintf(
+		    name, sizeof(name), "%.*s", VIEW_ARGS(a->nodes[i].name));
+		if (is_map)
+			other = tree_find(b, y, name);
+		if (other == 0 || !same_value(a, i, b, other))
+			return false;
+		other = b->nodes[other].end;
+	}
+	return true;
+}
+
+static bool
+same_value(const struct tree *a, uint32_t x, const struct tree *b, uint32_t y)
+{
+	const struct tree_node *p = &a->nodes[x], *q = &b->nodes[y];
+
+	if (p->type != q->type)
+		return false;
+	switch (p->type) {
+	case TREE_NULL:
+		return true;
+	case TREE_BOOL:
+		return p->boolean == q->boolean;
+	case TREE_INT:
+		return p->integer == q->integer;
+	case TREE_REAL:
+		return p->real == q->real;
+	case TREE_TEXT:
+		return view_equal(p->text, q->text);
+	case TREE_LIST:
+	case TREE_MAP:
+		break;
+	}
+	return same_children(a, x, b, y);
+}
+
+static void
+print_tree(const char *what, const struct tree *t)
+{
+	struct error err = { "" };
+	struct buffer text;
+
+	buffer_init(&text, 1 << 20);
+	assert_ok(json_write(t, JSON_STYLE_PRETTY, &text, &err), &err);
+	print_error("%s:\n%.*s\n", what, VIEW_ARGS(buffer_view(&text)));
+	buffer_clear(&text);
+}
+
+static void
+assert_golden(const char *path, const char *suffix, const struct tree *got)
+{
+	struct json_document *document = read_json(path, suffix);
+	struct error err = { "" };
+	struct tree expected;
+	bool is_same;
+
+	assert_status(tree_status(got), STATUS_OK);
+	tree_init(&expected, NODES_MAX);
+	if (document != NULL)
+		assert_ok(json_to_tree(document, &expected, &err), &err);
+	is_same = document != NULL && same_value(got, 0, &expected, 0);
+	if (!is_same) {
+		print_tree("got", got);
+		print_error("which is not %s%s\n", path, suffix);
+	}
+	tree_clear(&expected);
+	json_free(document);
+	assert_true(is_same);
+}
+
+static void
+assert_refusal(const char *path, enum status status, const struct error *err)
+{
+	struct buffer expected;
+	char got[600];
+
+	snprintf(got, sizeof(got), "%s: %s", status_name(status), err->text);
+	if (!read_text(path, ".error", &expected))
+		fail_msg("got \"%s\", and no %s.error", got, path);
+	assert_bytes(view_of(got), view_trim(buffer_view(&expected)));
+	buffer_clear(&expected);
+}
+
+/* --- normalise --------------------------------------------------------- */
+
+/* STATUS_END when there is no event `index`. */
+static enum status
+normalise_one(const struct vendor_case *c, const struct json_document *in,
+    size_t index, struct event *event, struct error *err)
+{
+	/* The event borrows their texts. */
+	static char name[] = "acme";
+	static struct config_source source;
+	static struct binding binding;
+
+	source = (struct config_source){ .name = name,
+		.vendor = (char *)(uintptr_t)c->vendor };
+	binding = (struct binding){ .config = &source,
+		.contract = source_find(c->vendor),
+		.base_url = "https://acme.example" };
+	event_init(event);
+	return normalise(&binding, json_root(in), index, "jws-es512",
+	    RECEIVED_MS, event, err);
+}
+
+static void
+check_event(
+    const struct vendor_case *c, const struct event *event, size_t index)
+{
+	char suffix[32] = ".event.json";
+	struct error err = { "" };
+	struct event back;
+	struct tree t;
+
+	if (index > 0)
+		snprintf(suffix, sizeof(suffix), ".event-%zu.json", index);
+	tree_init(&t, NODES_MAX);
+	event_to_tree(event, &t);
+	assert_golden(c->path, suffix, &t);
+	/* It survives the topic. */
+	event_init(&back);
+	assert_ok(event_from_tree(&t, 0, &back, &err), &err);
+	event_clear(&back);
+	tree_clear(&t);
+}
+
+static bool
+has_file(const struct vendor_case *c, const char *suffix)
+{
+	struct buffer text;
+	const bool is_there = read_text(c->path, suffix, &text);
+
+	buffer_clear(&text);
+	return is_there;
+}
+
+/* Every event of the notification; the first that is refused is the last. */
+static enum status
+check_events(const struct vendor_case *c, const struct json_document *in)
+{
+	enum status status = STATUS_OK;
+	enum status first = STATUS_END;
+	bool is_refused = false;
+
+	for (size_t i = 0; i < 100 && status == STATUS_OK; i++) {
+		struct error err = { "" };
+		struct event event;
+
+		status = normalise_one(c, in, i, &event, &err);
+		if (i == 0)
+			first = status;
+		if (status == STATUS_OK || status == STATUS_UNKNOWN)
+			check_event(c, &event, i);
+		if (status != STATUS_OK && status != STATUS_END) {
+			assert_refusal(c->path, status, &err);
+			is_refused = true;
+		}
+		event_clear(&event);
+	}
+	assert_int_equal(has_file(c, ".error"), is_refused);
+	return first;
+}
+
+/* --- locate and enrich ------------------------------------------------- */
+
+/* One line of a replies file, with what its rows borrow. */
+struct step {
+	struct view columns[50];
+	struct source_rows rows;
+};
+
+static void
+check_request(
+    const struct source_request *request, const struct json_value *expected)
+{
+	static const char *const asks[] = { "nothing", "json", "rows",
+		"later" };
+
+	assert_view(
+	    json_text(json_member(expected, "ask")), asks[request->ask]);
+	assert_bytes(
+	    view_of(request->path), json_text(json_member(expected, "path")));
+	assert_bytes(request->id, json_text(json_member(expected, "id")));
+	assert_bytes(
+	    request->location, json_text(json_member(expected, "location")));
+}
+
+static struct source_reply
+reply_of(const struct json_value *line, struct step *step)
+{
+	const struct json_value *rows = json_member(line, "rows");
+	const struct json_value *columns = json_member(rows, "columns");
+	struct source_reply reply = {
+		.code = (unsigned)json_int(json_member(line, "code"), 0),
+		.document = json_member(line, "document"),
+	};
+
+	if (rows == NULL)
+		return reply;
+	step->rows = (struct source_rows){
+		.rows = (uint64_t)json_int(json_member(rows, "rows"), 0),
+		.bytes = (uint64_t)json_int(json_member(rows, "bytes"), 0),
+		.sha256 = json_text(json_member(rows, "sha256")),
+		.columns = step->columns,
+		.generation = (uint32_t)json_int(
+		    json_member(rows, "generation"), 1),
+	};
+	while (step->rows.column_count < COUNT(step->columns) &&
+	       json_element(columns, step->rows.column_count) != NULL) {
+		const size_t i = step->rows.column_count++;
+
+		step->columns[i] = json_text(json_element(columns, i));
+	}
+	reply.rows = &step->rows;
+	return reply;
+}
+
+/* Asks until there is no reply left. True when all is known then. */
+static bool
+converse(const struct source *contract, const struct event *event,
+    const struct json_value *script, struct step *steps,
+    struct source_replies *replies)
+{
+	struct source_request request;
+	struct error err = { "" };
+
+	for (size_t i = 0; i <= SOURCE_STEPS_MAX; i++) {
+		const struct json_value *line = json_element(script, i);
+
+		assert_ok(
+		    contract->locate(event, replies, &request, &err), &err);
+		if (line == NULL)
+			return request.ask == SOURCE_ASK_NOTHING;
+		check_request(&request, line);
+		if (json_member(line, "code") == NULL) {
+			assert_null(json_element(script, i + 1));
+			return false;
+		}
+		assert_true(i < SOURCE_STEPS_MAX);
+		replies->items[replies->count++] = reply_of(line, &steps[i]);
+	}
+	return false;
+}
+
+static void
+check_record(const struct vendor_case *c, const struct event *event,
+    const struct source_replies *replies)
+{
+	static const char *const names[] = {
+		[SOURCE_RECORD_NONE] = "none",
+		[SOURCE_RECORD_SCAN] = "scan",
+		[SOURCE_RECORD_EXPORT] = "export",
+	};
+	enum source_record record = SOURCE_RECORD_NONE;
+	struct error err = { "" };
+	struct tree body, whole;
+
+	tree_init(&body, NODES_MAX);
+	tree_init(&whole, NODES_MAX);
+	assert_ok(source_find(c->vendor)->enrich(
+		      event, replies, &body, &record, &err),
+	    &err);
+	assert_true((size_t)record < COUNT(names));
+	tree_text(&whole, VIEW("record"), view_of(names[record]));
+	tree_open_map(&whole, VIEW("body"));
+	tree_copy(&whole, &body, 0);
+	tree_close(&whole);
+	assert_golden(c->path, ".record.json", &whole);
+	tree_clear(&body);
+	tree_clear(&whole);
+}
+
+static void
+check_enrichment(const struct vendor_case *c, const struct json_document *in)
+{
+	struct json_document *script = read_json(c->path, ".replies.json");
+	struct source_replies replies = { .count = 0 };
+	static struct step steps[SOURCE_STEPS_MAX];
+	struct error err = { "" };
+	struct event event;
+	bool is_known;
+
+	memset(steps, 0, sizeof(steps));
+	if (script == NULL)
+		return;
+	assert_status(normalise_one(c, in, 0, &event, &err), STATUS_OK);
+	is_known = converse(
+	    source_find(c->vendor), &event, json_root(script), steps, &replies);
+	if (is_known)
+		check_record(c, &event, &replies);
+	assert_int_equal(has_file(c, ".record.json"), is_known);
+	event_clear(&event);
+	json_free(script);
+}
+
+static void
+check_case(void **state)
+{
+	const struct vendor_case *c = *state;
+	struct json_document *in = read_json(c->path, ".in.json");
+
+	assert_non_null(in);
+	if (check_events(c, in) == STATUS_OK)
+		check_enrichment(c, in);
+	else
+		assert_false(has_file(c, ".replies.json"));
+	json_free(in);
+}
+
+/* --- the tables -------------------------------------------------------- */
+
+static int
+is_file(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void
+add_case(const char *vendor, const char *name)
+{
+	struct vendor_case *c = &cases[case_count];
+	const char *suffix = strstr(name, ".in.json");
+
+	if (suffix == NULL || case_count == CASES_MAX)
+		return;
+	snprintf(c->vendor, sizeof(c->vendor), "%s", vendor);
+	snprintf(c->path, sizeof(c->path), FOLDER "/%s/%.*s", vendor,
+	    (int)(suffix - name), name);
+	snprintf(c->title, sizeof(c->title), "%s", c->path + sizeof(FOLDER));
+	case_count++;
+}
+
+static void
+find_cases(void)
+{
+	for (size_t i = 0; source_all[i] != NULL; i++) {
+		char folder[128];
+		struct dirent **entries = NULL;
+		int count;
+
+		snprintf(
+		    folder, sizeof(folder), FOLDER "/%s", source_all[i]->name);
+		count = scandir(folder, &entries, is_file, alphasort);
+		for (int k = 0; k < count; k++) {
+			add_case(source_all[i]->name, entries[k]->d_name);
+			free(entries[k]);
+		}
+		free(entries);
+	}
+}
+
+/* A misspelt file would be a case that never runs. */
+static void
+every_file_belongs_to_a_case(void **state)
+{
+	(void)state;
+	for (size_t i = 0; source_all[i] != NULL; i++) {
+		char folder[128];
+		struct dirent **entries = NULL;
+		int count;
+
+		snprintf(
+		    folder, sizeof(folder), FOLDER "/%s", source_all[i]->name);
+		count = scandir(folder, &entries, is_file, alphasort);
+		assert_true(count > 0);
+		for (int k = 0; k < count; k++) {
+			char path[600];
+			const char *name = entries[k]->d_name;
+			struct buffer text;
+
+			snprintf(path, sizeof(path), "%s/%.*s", folder,
+			    (int)strcspn(name, "."), name);
+			if (!read_text(path, ".in.json", &text))
+				fail_msg("%s/%s: no case", folder, name);
+			buffer_clear(&text);
+			free(entries[k]);
+		}
+		free(entries);
+	}
+}
+
+static void
+every_contract_is_complete(void **state)
+{
+	(void)state;
+	for (size_t i = 0; source_all[i] != NULL; i++) {
+		const struct source *s = source_find(source_all[i]->name);
+
+		assert_non_null(s);
+		assert_null(s->like);
+		assert_non_null(s->normalise);
+		assert_non_null(s->locate);
+		assert_non_null(s->enrich);
+		assert_non_null(s->api.authorization);
+		if (s->authentication.proof == SOURCE_PROOF_JWS_ES512) {
+			assert_non_null(s->authentication.header);
+			assert_non_null(s->authentication.stamp);
+			assert_int_equal(s->authentication.key_path[0], '/');
+		}
+		for (size_t k = 0; k < SOURCE_PATHS_MAX; k++)
+			if (s->api.paths[k].name != NULL)
+				assert_int_equal(
+				    s->api.paths[k].template[0], '/');
+		if (i > 0)
+			assert_true(strcmp(source_all[i - 1]->name,
+					source_all[i]->name) < 0);
+	}
+	assert_null(source_find("nobody"));
+	assert_null(source_find(""));
+}
+
+static void
+words_become_comparable(void **state)
+{
+	static const struct {
+		const char *vendor, *word, *severity, *status;
+	} words[] = {
+		{ "taegis-vdr", "critical", "critical", "" },
+		{ "taegis-vdr", "CRITICAL", "critical", "" },
+		{ "taegis-vdr", "medium", "medium", "" },
+		{ "taegis-vdr", "warning", "low", "" },
+		{ "taegis-vdr", "info", "info", "" },
+		{ "taegis-vdr", "high", "", "" },
+		{ "taegis-vdr", "low", "", "" },
+		{ "taegis-vdr", "", "", "" },
+		{ "taegis-vdr", "done", "", "completed" },
+		{ "taegis-vdr", "DONE", "", "completed" },
+		{ "taegis-vdr", "failed", "", "failed" },
+		{ "taegis-vdr", "pending", "", "started" },
+		{ "taegis-vdr", "PROGRESS", "", "started" },
+		{ "taegis-vdr", "CANCEL", "", "canceled" },
+		{ "taegis-vdr", "done ", "", "" },
+		{ "delve", "warning", "low", "" },
+		{ "delve", "done", "", "completed" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(words); i++) {
+		const struct source *s = source_find(words[i].vendor);
+		const struct view word = view_of(words[i].word);
+
+		assert_view(source_severity(s, word), words[i].severity);
+		assert_view(source_state(s, word), words[i].status);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest fixed[] = {
+		cmocka_unit_test(every_file_belongs_to_a_case),
+		cmocka_unit_test(every_contract_is_complete),
+		cmocka_unit_test(words_become_comparable),
+	};
+	static struct CMUnitTest tests[CASES_MAX + COUNT(fixed)];
+
+	find_cases();
+	memcpy(tests, fixed, sizeof(fixed));
+	for (size_t i = 0; i < case_count; i++)
+		tests[COUNT(fixed) + i] = (struct CMUnitTest){
+			.name = cases[i].title,
+			.test_func = check_case,
+			.initial_state = &cases[i],
+		};
+	return _cmocka_run_group_tests(
+	    "vendors", tests, COUNT(fixed) + case_count, NULL, NULL);
+}
