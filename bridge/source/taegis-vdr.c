@@ -59,6 +59,7 @@ static enum status
 add_attributes(const struct json_value *document, struct view status,
     struct event *event, struct error *err)
 {
+	const struct json_value *asset_id = json_member(document, "assetId");
 	const struct json_value *ad_hoc = json_member(document, "isAdHoc");
 	const struct json_value *attempt = json_member(
 	    document, "attemptNumber");
@@ -66,8 +67,8 @@ add_attributes(const struct json_value *document, struct view status,
 	    document, "assetType");
 
 	tree_text(&event->attributes, VIEW("status"), status);
-	tree_text_if(&event->attributes, VIEW("asset_id"),
-	    id_of(json_member(document, "assetId"), event));
+	tree_text_if(
+	    &event->attributes, VIEW("asset_id"), id_of(asset_id, event));
 	tree_text_if(
 	    &event->attributes, VIEW("asset_type"), json_text(asset_type));
 	if (json_type_of(ad_hoc) == JSON_TYPE_BOOL)
@@ -79,6 +80,9 @@ add_attributes(const struct json_value *document, struct view status,
 		    err, STATUS_UNKNOWN, "attemptNumber: not an integer");
 	if (!is_optional(ad_hoc, JSON_TYPE_BOOL))
 		return error_set(err, STATUS_UNKNOWN, "isAdHoc: not a boolean");
+	if (!is_optional(asset_id, JSON_TYPE_TEXT) &&
+	    json_type_of(asset_id) != JSON_TYPE_INT)
+		return error_set(err, STATUS_UNKNOWN, "assetId: not an id");
 	if (!is_optional(asset_type, JSON_TYPE_TEXT))
 		return error_set(err, STATUS_UNKNOWN, "assetType: not a text");
 	return STATUS_OK;

@@ -23,8 +23,7 @@
 
 struct vendor_case {
 	char vendor[64];
-	char path[512]; /* without the suffix */
-	char title[512];
+	char path[400]; /* under FOLDER, without the suffix */
 };
 
 static struct vendor_case cases[CASES_MAX];
@@ -40,7 +39,7 @@ read_text(const char *path, const char *suffix, struct buffer *out)
 	FILE *file;
 	size_t len;
 
-	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	snprintf(name, sizeof(name), FOLDER "/%s%s", path, suffix);
 	buffer_init(out, 1 << 20);
 	file = fopen(name, "rb");
 	if (file == NULL)
@@ -411,9 +410,8 @@ add_case(const char *vendor, const char *name)
 	if (suffix == NULL || case_count == CASES_MAX)
 		return;
 	snprintf(c->vendor, sizeof(c->vendor), "%s", vendor);
-	snprintf(c->path, sizeof(c->path), FOLDER "/%s/%.*s", vendor,
+	snprintf(c->path, sizeof(c->path), "%s/%.*s", vendor,
 	    (int)(suffix - name), name);
-	snprintf(c->title, sizeof(c->title), "%s", c->path + sizeof(FOLDER));
 	case_count++;
 }
 
@@ -455,8 +453,8 @@ every_file_belongs_to_a_case(void **state)
 			const char *name = entries[k]->d_name;
 			struct buffer text;
 
-			snprintf(path, sizeof(path), "%s/%.*s", folder,
-			    (int)strcspn(name, "."), name);
+			snprintf(path, sizeof(path), "%s/%.*s",
+			    source_all[i]->name, (int)strcspn(name, "."), name);
 			if (!read_text(path, ".in.json", &text))
 				fail_msg("%s/%s: no case", folder, name);
 			buffer_clear(&text);
@@ -545,7 +543,7 @@ main(void)
 	memcpy(tests, fixed, sizeof(fixed));
 	for (size_t i = 0; i < case_count; i++)
 		tests[COUNT(fixed) + i] = (struct CMUnitTest){
-			.name = cases[i].title,
+			.name = cases[i].path,
 			.test_func = check_case,
 			.initial_state = &cases[i],
 		};

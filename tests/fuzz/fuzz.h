@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the fuzz targets share. A target needs no stub: it links with the
+ * library as it is. A broken promise ends the process. */
+#ifndef VULNBUS_TESTS_FUZZ_H
+#define VULNBUS_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulnbus/view.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+#define REQUIRE(promise)                                                 \
+	do {                                                             \
+		if (!(promise)) {                                        \
+			fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, \
+			    __LINE__, #promise);                         \
+			abort();                                         \
+		}                                                        \
+	} while (0)
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Any bytes as the claims of a Taegis VDR webhook, and as the API's answers:
+ * refused, or an event that survives the topic and a record that can be
+ * written. */
+#include "fuzz.h"
+
+#include "vulnbus/json.h"
+#include "vulnbus/msgpack.h"
+#include "vulnbus/source.h"
+
+static void
+require_written(const struct tree *t)
+{
+	struct error err = { "" };
+	struct buffer out;
+
+	buffer_init(&out, 1 << 22);
+	if (tree_status(t) == STATUS_OK) {
+		REQUIRE(msgpack_write(t, &out, &err) == STATUS_OK);
+		buffer_reset(&out);
+		REQUIRE(
+		    json_write(t, JSON_STYLE_COMPACT, &out, &err) == STATUS_OK);
+	}
+	buffer_clear(&out);
+}
+
+static void
+require_round_trip(const struct event *event)
+{
+	struct error err = { "" };
+	struct event back;
+	struct tree t;
+
+	tree_init(&t, 1000);
+	event_to_tree(event, &t);
+	require_written(&t);
+	event_init(&back);
+	REQUIRE(event_from_tree(&t, 0, &back, &err) == STATUS_OK);
+	REQUIRE(view_equal(back.id, event->id));
+	REQUIRE(view_equal(back.subject_id, event->subject_id));
+	event_clear(&back);
+	tree_clear(&t);
+}
+
+/* The same document answers every question. */
+static void
+converse(const struct source *source, const struct event *event,
+    const struct json_value *document)
+{
+	static const unsigned codes[] = { 200, 403, 404, 410 };
+	struct source_replies replies = { .count = 0 };
+	enum source_record record = SOURCE_RECORD_NONE;
+	struct source_request request;
+	struct error err = { "" };
+	struct tree body;
+
+	for (;;) {
+		if (source->locate(event, &replies, &request, &err) !=
+			STATUS_OK ||
+		    request.ask == SOURCE_ASK_LATER)
+			return;
+		if (request.ask == SOURCE_ASK_NOTHING)
+			break;
+		REQUIRE(replies.count < SOURCE_STEPS_MAX);
+		replies.items[replies.count++] = (struct source_reply){
+			.code = codes[event->id.len % 4],
+			.document = event->id.len % 4 == 0 ? document : NULL,
+		};
+	}
+	tree_init(&body, 1000);
+	if (source->enrich(event, &replies, &body, &record, &err) == STATUS_OK)
+		require_written(&body);
+	tree_clear(&body);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const struct source *source = source_find("taegis-vdr");
+	const struct view text = { (const char *)data, len };
+	struct json_document *document = NULL;
+	enum status status = STATUS_OK;
+	struct error err = { "" };
+
+	if (json_parse(text, &document, &err) != STATUS_OK)
+		return 0;
+	for (size_t i = 0; i < 100 && status == STATUS_OK; i++) {
+		struct event event;
+
+		event_init(&event);
+		event.source = VIEW("acme");
+		event.vendor = VIEW("taegis-vdr");
+		event.proof = VIEW("jws-es512");
+		status = source->normalise(
+		    json_root(document), i, &event, &err);
+		if ((status == STATUS_OK || status == STATUS_UNKNOWN) &&
+		    event_check(&event, &err) == STATUS_OK) {
+			require_round_trip(&event);
+			converse(source, &event, json_root(document));
+		}
+		event_clear(&event);
+	}
+	json_free(document);
+	return 0;
+}
