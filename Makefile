@@ -9,6 +9,8 @@ PY      := $(VENV)/bin/python
 KAFKA_JARS := $(BUILD)/kafka
 
 CC      ?= gcc
+# make V=1 shows the commands.
+say      = $(if $(V),,@echo "  $(1)	$@";)
 PACKAGES := rdkafka libmicrohttpd jansson libcurl libcrypto yaml-0.1 libssl
 # msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
 MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
@@ -52,11 +54,11 @@ $(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook
 $(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/transaction.c) $(LIB)
 $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
-	$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
+	$(call say,LINK)$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
 
 $(LIB): $(call obj,$(SHARED)) $(OUT)/obj/source_list.o
 	@rm -f $@
-	ar rcsD $@ $(sort $^)
+	$(call say,AR)ar rcsD $@ $(sort $^)
 
 # The vendors, in name order: adding one is adding its file.
 $(OUT)/obj/source_list.c: $(SOURCES) Makefile
@@ -70,19 +72,19 @@ $(OUT)/obj/source_list.c: $(SOURCES) Makefile
 	echo '	NULL,'; echo '};'; } > $@
 
 $(OUT)/obj/source_list.o: $(OUT)/obj/source_list.c
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 $(OUT)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(OUT)/tests/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(LIB) \
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(LIB) \
 		$(LDLIBS_ALL) -lcmocka
 
 $(OUT)/bench-%: tests/bench/%.c $(LIB)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

@@ -22,7 +22,7 @@
 struct ingress {
 	struct webhooks webhooks;
 	struct site *retired[RETIRED_MAX]; /* replaced, perhaps still in use */
-	struct site *boot; /* what a reload cannot change is read from it */
+	struct config *boot; /* owned; what a reload cannot change is its */
 	struct topics topics;
 	struct http_server *server;
 	struct admin admin;
@@ -32,11 +32,15 @@ static bool
 is_ready(void *arg)
 {
 	struct ingress *ingress = arg;
-	struct site *site = webhooks_site(&ingress->webhooks);
-	const bool answer = !atomic_load(&ingress->webhooks.is_draining) &&
-			    produce_is_ready(ingress->webhooks.produce) &&
-			    keyring_is_ready(site->keyring);
+	struct webhooks *webhooks = &ingress->webhooks;
+	struct site *site = webhooks_site(webhooks);
+	bool answer;
 
+	atomic_fetch_add(&webhooks->handling, 1);
+	answer = !atomic_load(&webhooks->is_draining) &&
+		 produce_is_ready(webhooks->produce) &&
+		 keyring_is_ready(site->keyring);
+	atomic_fetch_sub(&webhooks->handling, 1);
 	site_release(site);
 	return answer;
 }
@@ -86,7 +90,7 @@ reload(struct ingress *ingress)
 	enum status status;
 
 	daemon_notify("RELOADING=1");
-	status = config_load(ingress->boot->config->path, &config, &err);
+	status = config_load(ingress->boot->path, &config, &err);
 	if (status == STATUS_OK)
 		status = site_open(config, true, former, &fresh, &err);
 	if (status == STATUS_OK && !retire(ingress, former)) {
@@ -98,7 +102,7 @@ reload(struct ingress *ingress)
 		pthread_mutex_lock(&ingress->webhooks.lock);
 		ingress->webhooks.site = fresh;
 		pthread_mutex_unlock(&ingress->webhooks.lock);
-		warn_of_fixed(ingress->boot->config, fresh->config);
+		warn_of_fixed(ingress->boot, fresh->config);
 		LOG_INFO("configuration reloaded",
 		    LOG_INT("sources", (int64_t)fresh->bindings.count));
 	} else {
@@ -115,8 +119,7 @@ static void
 drain(struct ingress *ingress)
 {
 	struct webhooks *webhooks = &ingress->webhooks;
-	const uint32_t within_ms =
-	    ingress->boot->config->ingress.drain_within_ms;
+	const uint32_t within_ms = ingress->boot->ingress.drain_within_ms;
 	const int64_t until_ms = clock_steady_ms() + within_ms;
 	int64_t left_ms;
 
@@ -127,12 +130,16 @@ drain(struct ingress *ingress)
 	while (atomic_load(&webhooks->unanswered) > 0 &&
 	       clock_steady_ms() < until_ms)
 		poll(NULL, 0, DRAIN_STEP_MS);
+	/* Nobody waits in there, so this is short. */
+	while (atomic_load(&webhooks->handling) > 0)
+		poll(NULL, 0, DRAIN_STEP_MS);
 	left_ms = until_ms - clock_steady_ms();
 	produce_close(&webhooks->produce, left_ms > 0 ? (uint32_t)left_ms : 0);
 	while (atomic_load(&webhooks->unanswered) > 0)
 		poll(NULL, 0, DRAIN_STEP_MS);
 	LOG_INFO("stopped");
 }
+
 static void
 run(struct ingress *ingress)
 {
@@ -154,7 +161,7 @@ run(struct ingress *ingress)
 static enum status
 open_port(struct ingress *ingress, struct error *err)
 {
-	const struct config_ingress *config = &ingress->boot->config->ingress;
+	const struct config_ingress *config = &ingress->boot->ingress;
 	const struct http_server_options options = {
 		.name = "public",
 		.listen = config->listen,
@@ -180,7 +187,7 @@ start(struct ingress *ingress, struct config *config, struct error *err)
 
 	if (status != STATUS_OK)
 		return status;
-	ingress->boot = site_hold(webhooks->site);
+	ingress->boot = site_take_config(webhooks->site);
 	topics_init(&ingress->topics, config);
 	webhooks->encoding = (struct encoding){ .topics = &ingress->topics,
 		.format = config->topics.format };
@@ -208,9 +215,10 @@ stop(struct ingress *ingress)
 	http_server_close(&ingress->server);
 	produce_close(&ingress->webhooks.produce, 0);
 	deadlines_close(&ingress->webhooks.deadlines);
-	close_idle_sites(ingress);
-	site_release(ingress->boot);
-	site_release(ingress->webhooks.site);
+	for (size_t i = 0; i < RETIRED_MAX; i++)
+		site_close(&ingress->retired[i]);
+	site_close(&ingress->webhooks.site);
+	config_free(ingress->boot);
 }
 
 int

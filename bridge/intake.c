@@ -32,10 +32,13 @@ on_restored(struct partition *partition, struct work *work, void *arg)
 	struct error err;
 
 	(void)partition;
-	/* Its event was good when it was written: only memory can fail. */
-	if (find_feed(w, work, &err) != STATUS_OK)
-		abort();
-	worker_queue(w, work, work->committed.due_ms);
+	if (work->doom == NULL && find_feed(w, work, &err) != STATUS_OK)
+		work_doom(work, err.text, "consume",
+		    work->committed.attempts + 1, 0, clock_wall_ms());
+	if (work->doom != NULL)
+		commit_touch(&w->commit, work);
+	else
+		worker_queue(w, work, work->committed.due_ms);
 }
 
 static void
@@ -56,8 +59,8 @@ drop_partition(struct worker *w, struct partition *partition)
 	}
 }
 
-/* Nothing that came from these partitions may be committed any more. No
- * transaction is open: rounds end with theirs. */
+/* Nothing that came from these partitions may be committed any more: what is
+ * open is undone before the partitions go. */
 static void
 on_revoked(void *arg)
 {
@@ -67,11 +70,16 @@ on_revoked(void *arg)
 
 	if (w->consume == NULL)
 		return;
+	if (w->has_commit && commit_undo(&w->commit) != STATUS_OK)
+		w->is_broken = true;
+	w->commit.dirty = NULL;
 	positions = consume_positions(w->consume, &count);
 	for (size_t i = 0; i < count; i++)
 		drop_partition(
 		    w, consume_partition(w->consume, positions[i].partition));
-	w->commit.dirty = NULL;
+	/* A pause outlives the assignment it was made in. */
+	if (w->is_intake_paused && count > 0)
+		consume_pause(w->consume, false);
 	w->is_intake_paused = false;
 }
 
@@ -83,85 +91,75 @@ is_stopping(void *arg)
 	return atomic_load(w->is_stopping);
 }
 
-/* A record that is no event of ours, perhaps not even msgpack: it ends as a
- * dead letter that says where it stands. */
-static void
-bury(struct worker *w, const struct kafka_record *record, const char *reason)
+/* A work for whatever came: one that cannot be carried through is doomed from
+ * the start, and ends with the transaction that takes it in. */
+static struct work *
+work_of(struct worker *w, const struct kafka_record *record)
 {
-	struct event event;
+	const int64_t now_ms = clock_wall_ms();
+	struct work *work = NULL;
+	struct error err;
+	enum status status = STATUS_INVALID;
 
-	event_init(&event);
-	event.source = VIEW("unknown");
-	event.vendor = VIEW("unknown");
-	event.proof = VIEW("none");
-	event.subject_type = VIEW("record");
-	event.subject_id = event_print(
-	    &event, "%d-%lld", record->partition, (long long)record->offset);
-	event.id = event_print(&event, "record:%s:%d:%lld", record->topic,
-	    record->partition, (long long)record->offset);
-	event.received_ms = record->timestamp_ms;
-	outcome_bury(w, &event,
-	    &(struct encode_failure){ .reason = reason,
-		.stage = "consume",
-		.attempts = 1,
-		.origin_topic = record->topic,
-		.origin_partition = record->partition,
-		.origin_offset = record->offset },
-	    VIEW("urn:vulnbus:unknown"),
-	    kafka_record_header(record, "traceparent"));
-	event_clear(&event);
-	metric_add(METRIC_EVENTS_TAKEN, "", "broken", 1);
-	LOG_WARN("event not readable", LOG_TEXT("error.message", reason),
+	if (record->value.len > w->state_bytes_max)
+		error_set(&err, status, "too large to be kept: %zu bytes",
+		    record->value.len);
+	else
+		status = work_from_event(record, now_ms, &work, &err);
+	if (status == STATUS_OK)
+		status = find_feed(w, work, &err);
+	if (status == STATUS_OK)
+		return work;
+	work_free(work);
+	work = work_from_wreck(record, TOPIC_EVENTS, now_ms);
+	if (work == NULL)
+		abort();
+	work_doom(work, err.text, "consume", 1, 0, now_ms);
+	LOG_WARN("event not readable", LOG_TEXT("error.message", err.text),
 	    LOG_INT("partition", record->partition),
 	    LOG_INT("offset", record->offset));
+	return work;
 }
 
 static void
 take_event(struct worker *w, const struct kafka_record *record,
     struct partition *partition)
 {
-	struct map_entry *entry;
-	struct work *work = NULL;
-	struct error err;
-	enum status status = work_from_event(
-	    record, clock_wall_ms(), &work, &err);
+	struct work *work = work_of(w, record);
+	const char *source = work->feed == NULL ? "" : work->feed->name;
+	struct map_entry *entry = map_add(
+	    &partition->known, view_of(work->key));
 
-	if (status == STATUS_OK)
-		status = find_feed(w, work, &err);
-	if (status != STATUS_OK) {
-		work_free(work);
-		bury(w, record, err.text);
-		return;
-	}
-	entry = map_add(&partition->known, view_of(work->key));
 	if (entry == NULL)
 		abort();
 	if (entry->pointer != NULL || entry->number != 0) {
-		metric_add(
-		    METRIC_EVENTS_TAKEN, work->feed->name, "duplicate", 1);
+		metric_add(METRIC_EVENTS_TAKEN, source, "duplicate", 1);
 		work_free(work);
 		return;
 	}
 	entry->pointer = work;
-	metric_add(METRIC_EVENTS_TAKEN, work->feed->name, "new", 1);
+	metric_add(METRIC_EVENTS_TAKEN, source,
+	    work->doom == NULL ? "new" : "broken", 1);
 	commit_touch(&w->commit, work);
 }
 
-/* Intake stops at max_waiting, and goes on well below it. */
+/* Intake stops at max_waiting, and goes on well below it. It also stops while
+ * work of an undone transaction is still to be written: the next one must not
+ * grow beyond what made this one fail. */
 static void
 regulate_intake(struct worker *w)
 {
 	const size_t most = w->config->enricher.max_waiting;
+	const bool is_full = w->feeds.waiting >=
+			     (w->is_intake_paused ? most / 10 * 9 : most);
+	const bool is_paused = is_full || w->commit.dirty != NULL;
 
-	if (!w->is_intake_paused && w->feeds.waiting >= most) {
-		consume_pause(w->consume, true);
-		w->is_intake_paused = true;
+	if (is_paused == w->is_intake_paused)
+		return;
+	consume_pause(w->consume, is_paused);
+	w->is_intake_paused = is_paused;
+	if (is_full)
 		LOG_WARN("max_waiting is reached, no events are taken in");
-	} else if (w->is_intake_paused && w->feeds.waiting < most / 10 * 9) {
-		consume_pause(w->consume, false);
-		w->is_intake_paused = false;
-		LOG_INFO("events are taken in again");
-	}
 }
 
 enum status

@@ -5,23 +5,7 @@
 #include "vulnbus/metrics.h"
 #include "vulnbus/worker.h"
 
-void
-outcome_bury(struct worker *w, struct event *event,
-    const struct encode_failure *failure, struct view base_url,
-    struct view trace)
-{
-	struct error err;
-	enum status status = encode_dead_letter(&w->encoding, event, failure,
-	    base_url, trace, clock_wall_ms(), &w->encoded, &err);
-
-	if (status == STATUS_OK)
-		status = commit_send(&w->commit, &w->encoded.record);
-	if (status != STATUS_OK)
-		LOG_ERROR("dead letter not written",
-		    LOG_VIEW("event.id", event->id),
-		    LOG_TEXT("error.message", err.text));
-	metric_add(METRIC_EVENTS_DONE, "", "dead-letter", 1);
-}
+#define REFUSALS_MAX 3
 
 static void
 write_row(const struct conversation *c, const struct rows *rows,
@@ -98,8 +82,8 @@ outcome_on_row(const struct rows *rows, uint64_t number, void *arg)
 	       w->commit.bytes < w->config->enricher.batch_bytes;
 }
 
-static int64_t
-backoff_ms(const struct worker *w, int64_t count, uint32_t most_ms)
+int64_t
+outcome_backoff_ms(const struct worker *w, int64_t count, uint32_t most_ms)
 {
 	const int64_t shift = count > 30 ? 30 : count - 1;
 	int64_t ms = (int64_t)w->config->enricher.retry_from_ms << shift;
@@ -114,41 +98,22 @@ backoff_ms(const struct worker *w, int64_t count, uint32_t most_ms)
 }
 
 static void
-end_work(struct worker *w, struct work *work, const char *outcome)
-{
-	work->next.state = WORK_DONE;
-	work->next.due_ms = clock_wall_ms();
-	metric_add(METRIC_EVENTS_DONE, work->feed->name, outcome, 1);
-	commit_touch(&w->commit, work);
-}
-
-static void
 give_up(struct worker *w, struct conversation *c, int64_t attempts)
 {
-	struct event *event = &c->decoded.event;
-	struct error err;
-
-	/* What cannot be decoded has no id of its own. */
-	if (event_check(event, &err) != STATUS_OK) {
-		event->id = event_print(event, "%s", c->work->key);
-		event->source = event->vendor = VIEW("unknown");
-		event->subject_type = VIEW("event");
-		event->subject_id = event->id;
-	}
-	outcome_bury(w, event,
-	    &(struct encode_failure){ .reason = c->why.text,
-		.stage = "fetch",
-		.attempts = attempts,
-		.http_status = c->http_status,
-		.origin_topic = w->topics->names[TOPIC_EVENTS],
-		.origin_partition = c->work->partition,
-		.origin_offset = c->work->offset },
-	    view_of(c->binding == NULL ? "urn:vulnbus:unknown"
-				       : c->binding->base_url),
-	    view_of(c->work->trace));
-	LOG_WARN("event given up", LOG_VIEW("event.id", event->id),
+	LOG_WARN("event given up", LOG_TEXT("event.id", c->work->key),
 	    LOG_TEXT("reason", c->why.text), LOG_INT("attempts", attempts));
-	end_work(w, c->work, "dead-letter");
+	work_doom(c->work, c->why.text, "fetch", attempts, c->http_status,
+	    clock_wall_ms());
+	commit_touch(&w->commit, c->work);
+}
+
+/* What Kafka does not take, however often, is not carried through either. */
+static bool
+is_refused_for_good(const struct worker *w, const struct work *work)
+{
+	return work->abort_count >= REFUSALS_MAX &&
+	       clock_wall_ms() - work->next.first_ms >=
+		   w->config->enricher.give_up_after_ms;
 }
 
 static void
@@ -165,6 +130,12 @@ complete(struct worker *w, struct conversation *c)
 	char id[EVENT_TEXT_BYTES];
 	enum status status;
 
+	if (is_refused_for_good(w, c->work)) {
+		error_set(
+		    &c->why, STATUS_ABORTED, "Kafka did not take its records");
+		give_up(w, c, c->work->next.attempts + 1);
+		return;
+	}
 	tree_reset(&w->body);
 	status = c->binding->contract->enrich(
 	    &c->decoded.event, &c->replies, &w->body, &output, &c->why);
@@ -174,10 +145,13 @@ complete(struct worker *w, struct conversation *c)
 		status = send_record(
 		    w, c, outputs[output].topic, view_of(id), &c->why);
 	}
-	if (status != STATUS_OK)
+	if (status != STATUS_OK) {
 		give_up(w, c, c->work->next.attempts + 1);
-	else
-		end_work(w, c->work, "enriched");
+		return;
+	}
+	c->work->next.state = WORK_DONE;
+	c->work->next.due_ms = clock_wall_ms();
+	commit_touch(&w->commit, c->work);
 }
 
 /* Retries and polls, each with its own count and longest wait. */
@@ -192,15 +166,18 @@ postpone(struct worker *w, struct conversation *c)
 	int64_t wait_ms;
 
 	*(is_poll ? &next->polls : &next->attempts) += 1;
-	wait_ms = is_poll ? backoff_ms(w, next->polls, config->poll_to_ms)
-			  : backoff_ms(w, next->attempts, config->retry_to_ms);
+	wait_ms = is_poll
+		      ? outcome_backoff_ms(w, next->polls, config->poll_to_ms)
+		      : outcome_backoff_ms(
+			    w, next->attempts, config->retry_to_ms);
 	if (c->retry_after_ms > 0)
 		wait_ms = c->retry_after_ms;
 	if (now_ms >= end_ms) {
 		give_up(w, c, next->attempts);
 		return;
 	}
-	next->due_ms = now_ms + wait_ms < end_ms ? now_ms + wait_ms : end_ms;
+	/* A vendor may ask for any wait; the end comes when it comes. */
+	next->due_ms = wait_ms < end_ms - now_ms ? now_ms + wait_ms : end_ms;
 	LOG_DEBUG("event postponed", LOG_VIEW("event.id", c->decoded.event.id),
 	    LOG_TEXT("reason", c->why.text), LOG_INT("wait_ms", wait_ms));
 	commit_touch(&w->commit, c->work);

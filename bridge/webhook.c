@@ -183,16 +183,19 @@ send_events(struct webhook *webhook, const struct json_value *document,
 
 	for (size_t i = 0; status == STATUS_OK; i++) {
 		struct event event;
+		struct error why = { "" }; /* apart: a dead letter quotes it */
 		enum status normalised;
 
 		event_init(&event);
 		normalised = normalise(webhook->binding, document, i,
-		    "jws-es512", webhook->received_ms, &event, err);
-		if (normalised == STATUS_OK || normalised == STATUS_UNKNOWN)
+		    "jws-es512", webhook->received_ms, &event, &why);
+		if (normalised == STATUS_OK || normalised == STATUS_UNKNOWN) {
 			status = send_event(
-			    webhook, &event, normalised, err->text, err);
-		else
+			    webhook, &event, normalised, why.text, err);
+		} else {
 			status = normalised;
+			*err = why;
+		}
 		event_clear(&event);
 	}
 	return status == STATUS_END ? STATUS_OK : status;
@@ -266,12 +269,15 @@ static void
 on_key_ready(void *arg)
 {
 	struct webhook *webhook = arg;
+	struct webhooks *webhooks = webhook->webhooks;
 
-	if (atomic_load(&webhook->webhooks->is_draining))
+	atomic_fetch_add(&webhooks->handling, 1);
+	if (atomic_load(&webhooks->is_draining))
 		webhook_answer(webhook, 503, "draining");
 	else if (!atomic_load(&webhook->is_answered))
 		handle(webhook, false);
 	webhook_release(webhook);
+	atomic_fetch_sub(&webhooks->handling, 1);
 }
 
 static struct webhook *
@@ -333,8 +339,8 @@ webhook_refuse(struct http_request *request, const struct config *config,
 
 /* What needs no waiting, in the order of the contract; then the request is
  * suspended, so that whoever is done first may answer it. */
-void
-webhook_take(struct webhooks *webhooks, struct site *site,
+static void
+take(struct webhooks *webhooks, struct site *site,
     const struct binding *binding, struct http_request *request)
 {
 	const char *source = binding->config->name;
@@ -371,4 +377,15 @@ webhook_take(struct webhooks *webhooks, struct site *site,
 	else
 		handle(webhook, true);
 	webhook_release(webhook);
+}
+
+/* Counted before is_draining is looked at: a drain that sees nobody in here
+ * is seen by all who come later. */
+void
+webhook_take(struct webhooks *webhooks, struct site *site,
+    const struct binding *binding, struct http_request *request)
+{
+	atomic_fetch_add(&webhooks->handling, 1);
+	take(webhooks, site, binding, request);
+	atomic_fetch_sub(&webhooks->handling, 1);
 }

@@ -10,9 +10,11 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 
-#define BODY_NODES_MAX  8192
-#define LATER_MS        1000
-#define EXPIRE_EVERY_MS 60000
+#define BODY_NODES_MAX        8192
+#define MESSAGE_BYTES_DEFAULT 1000000 /* librdkafka message.max.bytes */
+#define STATE_EXTRA_BYTES     8192
+#define LATER_MS              1000
+#define TIDY_EVERY_MS         60000
 
 static const struct binding *
 binding_of(const struct worker *w, const struct feed *feed)
@@ -39,10 +41,18 @@ void
 worker_drop(struct worker *w, struct work *work)
 {
 	worker_end_conversation(w, work);
-	if (work->item.place != 0 && work_is_loaded(work))
+	worker_unqueue(w, work);
+	work_free(work);
+}
+
+void
+worker_unqueue(struct worker *w, struct work *work)
+{
+	if (work->item.place == 0)
+		return;
+	if (work_is_loaded(work))
 		w->loaded--;
 	feed_remove(&w->feeds, work);
-	work_free(work);
 }
 
 /* Back into its source's queue. Without memory for that the process cannot
@@ -127,6 +137,27 @@ wait_ms(const struct worker *w, uint32_t most_ms)
 	return wait < 1 ? 1 : (uint32_t)wait;
 }
 
+/* Transfers that waited for their rows to be committed. Not earlier in the
+ * round than this: rows come at once, and open the next transaction. */
+static void
+resume_transfers(struct worker *w)
+{
+	for (struct conversation *c = w->active; c != NULL; c = c->next)
+		if (!c->work->is_dirty && c->outcome == FETCH_UNDER_WAY)
+			fetch_resume(c);
+}
+
+static void
+tidy(struct worker *w, int64_t now_ms)
+{
+	if (now_ms - w->tidied_at_ms < TIDY_EVERY_MS)
+		return;
+	w->tidied_at_ms = now_ms;
+	consume_expire(
+	    w->consume, now_ms - w->config->enricher.dedup_window_ms);
+	transaction_refresh(w);
+}
+
 static void
 clear_signal(struct worker *w)
 {
@@ -144,21 +175,38 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 
 	clear_signal(w);
 	status = intake_take_events(w, err);
+	if (status == STATUS_OK && w->is_broken)
+		status = error_set(
+		    err, STATUS_FATAL, "a transaction was not undone");
 	if (status != STATUS_OK)
 		return status;
+	resume_transfers(w);
 	start_due(w);
 	outcome_settle_all(w);
 	http_client_poll(w->client, w->event_fd, wait_ms(w, ms));
 	outcome_settle_all(w);
+	tidy(w, now_ms);
 	status = transaction_end(w, err);
-	if (now_ms - w->expired_at_ms > EXPIRE_EVERY_MS) {
-		w->expired_at_ms = now_ms;
-		consume_expire(
-		    w->consume, now_ms - w->config->enricher.dedup_window_ms);
-	}
 	metric_set(
 	    METRIC_EVENTS_WAITING, NULL, NULL, (int64_t)w->feeds.waiting);
 	return status;
+}
+
+/* A state record is the event and a little more: key, times, progress. */
+static size_t
+state_bytes_max(const struct config *config)
+{
+	int64_t most = MESSAGE_BYTES_DEFAULT;
+
+	for (size_t i = 0; i < config->kafka.properties.count; i++)
+		if (strcmp(config->kafka.properties.items[i].key,
+			"message.max.bytes") == 0 &&
+		    view_to_int(
+			view_of(config->kafka.properties.items[i].value),
+			&most) != STATUS_OK)
+			most = MESSAGE_BYTES_DEFAULT;
+	return most > STATE_EXTRA_BYTES ? (size_t)(most - STATE_EXTRA_BYTES)
+					: 0;
 }
 
 enum status
@@ -169,6 +217,7 @@ worker_open(struct worker *w, struct error *err)
 
 	encoded_init(&w->encoded);
 	tree_init(&w->body, BODY_NODES_MAX);
+	w->state_bytes_max = state_bytes_max(w->config);
 	/* The group comes second: with the session, an earlier life's open
 	 * transaction is ended. */
 	if (status == STATUS_OK)
@@ -188,10 +237,13 @@ worker_open(struct worker *w, struct error *err)
 void
 worker_close(struct worker *w)
 {
-	consume_close(&w->consume);
+	/* The producer first: its last reports speak of works that the
+	 * consumer takes with it. */
 	if (w->has_commit)
 		commit_close(&w->commit);
 	w->has_commit = false;
+	consume_close(&w->consume);
+	w->is_broken = false;
 	feeds_clear(&w->feeds);
 	http_client_close(&w->client);
 	encoded_clear(&w->encoded);

@@ -153,7 +153,7 @@ const struct config_key config_keys[] = {
 	  .fallback = "15s", RANGE(S, 15 * M),
 	  .prose = "How long an enricher that died can hold its partitions up." },
 	{ "enricher.session_timeout", DURATION(config, enricher.session_timeout_ms),
-	  .fallback = "10s", RANGE(6 * S, 30 * M),
+	  .fallback = "10s", RANGE(6 * S, 5 * M),
 	  .prose = "After how long of silence the group takes an enricher for dead." },
 	{ "enricher.max_in_memory", COUNT(config, enricher.max_in_memory),
 	  .unit = "events", .fallback = "10000", RANGE(1, 1000000),

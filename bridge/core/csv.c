@@ -221,7 +221,7 @@ csv_field(const struct csv *csv, size_t index)
 {
 	size_t start;
 
-	if (index >= csv->field_count)
+	if (index >= csv->field_count || csv->text.data == NULL)
 		return VIEW("");
 	start = index == 0 ? 0 : csv->ends[index - 1];
 	return (

@@ -27,6 +27,20 @@ print_usage(const char *service, FILE *out)
 	    service, VULNBUS_CONFIG_PATH);
 }
 
+/* ${env:HOSTNAME} is in the defaults, and who starts a daemon may not say it:
+ * shells do, supervisors do not. No thread runs yet. */
+static void
+know_host(void)
+{
+	const char *known = getenv("HOSTNAME");
+	char name[256] = "";
+
+	if (known != NULL && known[0] != '\0')
+		return;
+	if (gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0')
+		setenv("HOSTNAME", name, 1);
+}
+
 int
 daemon_config_exit(enum status status)
 {
@@ -80,6 +94,7 @@ daemon_start(const char *service, int argc, char **argv, daemon_check_f *check,
 		return EX_USAGE;
 	}
 	log_open(service, least);
+	know_host();
 	status = config_load(path, out_config, &err);
 	if (status == STATUS_OK)
 		status = check(*out_config, &err);

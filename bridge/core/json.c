@@ -265,7 +265,8 @@ attach(json_t *parent, struct view name, json_t *value)
 		json_decref(value);
 		return STATUS_TOO_LARGE;
 	}
-	memcpy(key, name.data, name.len);
+	if (name.len > 0) /* memcpy may not be given NULL */
+		memcpy(key, name.data, name.len);
 	key[name.len] = '\0';
 	return json_object_set_new(parent, key, value) == 0 ? STATUS_OK
 							    : STATUS_INVALID;

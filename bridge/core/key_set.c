@@ -42,6 +42,24 @@ renew(struct key_set *set, const struct es512_key *key)
 	return false;
 }
 
+/* Makes room for one more: of those that are not current the first to expire
+ * goes. False when all are current. */
+static bool
+make_room(struct key_set *set)
+{
+	size_t first = 0;
+
+	if (set->count < JWS_KEYS_MAX)
+		return true;
+	for (size_t i = 1; i < set->count; i++)
+		if (set->valid_until_ms[i] < set->valid_until_ms[first])
+			first = i;
+	if (set->valid_until_ms[first] == NEVER)
+		return false;
+	forget(set, first);
+	return true;
+}
+
 bool
 key_set_replace(struct key_set *set, const struct jws_keys *keys,
     int64_t overlap_ms, int64_t now_ms)
@@ -51,12 +69,13 @@ key_set_replace(struct key_set *set, const struct jws_keys *keys,
 	for (size_t i = 0; i < set->count; i++)
 		if (set->valid_until_ms[i] == NEVER)
 			set->valid_until_ms[i] = now_ms + overlap_ms;
+	/* All that are known first, so that none of them has to make room. */
+	for (size_t i = 0; i < keys->count; i++)
+		renew(set, keys->items[i]);
 	for (size_t i = 0; i < keys->count; i++) {
-		if (renew(set, keys->items[i]))
+		if (renew(set, keys->items[i]) || !make_room(set))
 			continue;
 		is_new = true;
-		if (set->count == JWS_KEYS_MAX)
-			forget(set, 0); /* the oldest */
 		set->keys[set->count] = es512_key_hold(keys->items[i]);
 		set->valid_until_ms[set->count++] = NEVER;
 	}

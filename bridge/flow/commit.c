@@ -137,7 +137,8 @@ send_state(struct commit *commit, struct work *work)
 	work->sent_offset = -1;
 	if (commit->status == STATUS_OK &&
 	    send(commit, &record, work) != STATUS_OK)
-		commit->status = STATUS_FATAL;
+		commit->status = error_set(&commit->why, STATUS_FATAL,
+		    "state of %s: over message.max.bytes", work->key);
 }
 
 static enum status
@@ -174,6 +175,19 @@ undo(struct commit *commit, enum status status)
 }
 
 enum status
+commit_undo(struct commit *commit)
+{
+	enum status status = STATUS_OK;
+
+	if (commit->is_open && undo(commit, STATUS_ABORTED) != STATUS_ABORTED)
+		status = STATUS_FATAL;
+	commit->dirty = NULL;
+	commit->is_open = false;
+	commit->status = STATUS_OK;
+	return status;
+}
+
+enum status
 commit_end(struct commit *commit, struct kafka_consumer *consumer,
     const struct kafka_position *positions, size_t count,
     struct work **out_dirty, struct error *err)
@@ -181,6 +195,10 @@ commit_end(struct commit *commit, struct kafka_consumer *consumer,
 	enum status status;
 
 	begin(commit);
+	/* Without a position to send nothing would fence us off. */
+	if (count == 0 && commit->status == STATUS_OK)
+		commit->status = error_set(
+		    &commit->why, STATUS_ABORTED, "no partition is held");
 	for (struct work *work = commit->dirty; work != NULL;
 	     work = work->next_dirty)
 		send_state(commit, work);

@@ -164,6 +164,9 @@ consume_close(struct consume **consume)
 		return;
 	kafka_message_free(c->message);
 	kafka_consumer_close(&c->member);
+	/* A fenced member is closed without a word about its partitions. */
+	if (c->partitions.count > 0)
+		c->callbacks.on_revoked(c->callbacks.arg);
 	kafka_consumer_close(&c->reader);
 	kafka_consumer_close(&c->watcher);
 	drop_partitions(c);

@@ -7,10 +7,11 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 
-#define TOKEN_EVERY_MS  1000
-#define PROBE_EVERY_MS  60000
-#define MS_PER_HOUR     3600000.0
-#define TOKEN_BYTES_MAX 16384
+#define TOKEN_EVERY_MS         1000
+#define UNKNOWN_CONCURRENT_MAX 16
+#define PROBE_EVERY_MS         60000
+#define MS_PER_HOUR            3600000.0
+#define TOKEN_BYTES_MAX        16384
 
 struct feed *
 feeds_find(struct feeds *feeds, struct view source)
@@ -109,15 +110,16 @@ spend(struct feed *feed, const struct binding *binding, double share)
 /* While the vendor refuses the token, one call a minute finds out whether it
  * still does. */
 static bool
-may_ask(struct feed *feed)
+may_ask(struct feed *feed, const struct binding *binding, double share)
 {
 	const int64_t now_ms = clock_steady_ms();
 
-	if (!feed->is_unauthorised)
-		return true;
-	if (feed->is_probing || now_ms < feed->probe_at_ms)
+	if (feed->active >= binding->config->api.max_concurrent)
 		return false;
-	feed->is_probing = true;
+	if (feed->is_unauthorised && now_ms < feed->probe_at_ms)
+		return false;
+	if (!spend(feed, binding, share))
+		return false;
 	feed->probe_at_ms = now_ms + PROBE_EVERY_MS;
 	return true;
 }
@@ -131,9 +133,9 @@ feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
 
 	if (first == NULL || first->due_ms > now_ms)
 		return NULL;
-	if (binding != NULL &&
-	    (feed->active >= binding->config->api.max_concurrent ||
-		!may_ask(feed) || !spend(feed, binding, share)))
+	if (binding == NULL && feed->active >= UNKNOWN_CONCURRENT_MAX)
+		return NULL;
+	if (binding != NULL && !may_ask(feed, binding, share))
 		return NULL;
 	feed_remove(feeds, work);
 	return work;
@@ -171,7 +173,6 @@ digest_token(const struct binding *binding, unsigned char out[SHA256_BYTES])
 void
 feed_unauthorised(struct feed *feed, const struct binding *binding)
 {
-	feed->is_probing = false;
 	if (!digest_token(binding, feed->refused_token))
 		memset(feed->refused_token, 0, SHA256_BYTES);
 	metric_set(METRIC_SOURCE_AUTHORISED, feed->name, NULL, 0);
@@ -186,7 +187,6 @@ feed_unauthorised(struct feed *feed, const struct binding *binding)
 void
 feed_authorised(struct feed *feed)
 {
-	feed->is_probing = false;
 	if (!feed->is_unauthorised)
 		return;
 	feed->is_unauthorised = false;

@@ -90,6 +90,11 @@ take_document(struct conversation *c, const struct http_reply *reply)
 		end(c, FETCH_RETRY, NULL);
 		return;
 	}
+	if (c->replies.count == SOURCE_STEPS_MAX) {
+		json_free(document);
+		end(c, FETCH_HOPELESS, "too many requests for one event");
+		return;
+	}
 	c->documents[c->replies.count] = document;
 	add_reply(c, (struct source_reply){ .code = reply->code,
 			 .document = json_root(document) });
@@ -101,6 +106,9 @@ take_file_end(struct conversation *c)
 	const enum status status = rows_finish(c->rows, &c->why);
 	const struct progress *at = rows_progress(c->rows);
 
+	/* The last row may have been one that cannot be written. */
+	if (c->outcome != FETCH_UNDER_WAY)
+		return;
 	if (status != STATUS_OK) {
 		end(c, status == STATUS_ABORTED ? FETCH_CHANGED : FETCH_RETRY,
 		    NULL);

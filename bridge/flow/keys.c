@@ -2,9 +2,7 @@
 #include "vulnbus/ring.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "vulnbus/key_file.h"
 #include "vulnbus/log.h"
@@ -34,7 +32,8 @@ call_waiters(struct ring *ring)
 	free(waiters);
 }
 
-/* Backs off while the vendor does not answer and no key is known. */
+/* Backs off while the vendor does not answer and no key is known. With a key
+ * the next fetch is one that a bad signature asks for. */
 static void
 note_failure(struct ring *ring, const char *why)
 {
@@ -45,7 +44,8 @@ note_failure(struct ring *ring, const char *why)
 		wait_ms = RETRY_TO_MS;
 	pthread_rwlock_wrlock(&ring->keyring->lock);
 	ring->failures++;
-	ring->fetch_at_ms = clock_steady_ms() + wait_ms;
+	ring->fetch_at_ms = ring->set.count > 0 ? RING_NEVER
+						: clock_steady_ms() + wait_ms;
 	pthread_rwlock_unlock(&ring->keyring->lock);
 	metric_add(METRIC_KEY_FETCHES, ring_name(ring), "failed", 1);
 	LOG_WARN("key not fetched", LOG_TEXT("source", ring_name(ring)),
@@ -81,6 +81,8 @@ on_fetched(struct http_call *call, const struct http_reply *reply, void *arg)
 	ring->call = NULL;
 	if (reply->error != NULL)
 		note_failure(ring, reply->error);
+	else if (reply->is_elsewhere)
+		note_failure(ring, "redirected to another host");
 	else if (reply->code != 200)
 		note_failure(ring, "the vendor's answer is not 200");
 	else if (jws_keys_read(reply->body, &keys, &err) != STATUS_OK)
@@ -95,14 +97,8 @@ static void
 start_fetch(struct ring *ring)
 {
 	const struct config_source *source = ring->binding->config;
-	const char *path =
-	    source->signature.key_path != NULL
-		? source->signature.key_path
-		: ring->binding->contract->authentication.key_path;
-	char url[2048];
+	char url[RING_URL_BYTES];
 	struct error err = { "the address is too long" };
-	const int len = snprintf(
-	    url, sizeof(url), "%s%s", ring->binding->base_url, path);
 	const struct http_call_options options = {
 		.url = url,
 		.ca_file = source->ca_file,
@@ -112,7 +108,7 @@ start_fetch(struct ring *ring)
 		.arg = ring,
 	};
 
-	if (len > 0 && (size_t)len < sizeof(url) &&
+	if (ring_url(ring, url) &&
 	    http_client_start(ring->keyring->client, &options, &ring->call,
 		&err) == STATUS_OK)
 		return;

@@ -7,7 +7,7 @@
 
 #define ANSWER_MS       2000
 #define READ_MS         200
-#define READ_BACK_MS    5000
+#define READ_BACK_MS    2000
 #define STATE_NODES_MAX 64
 
 struct partition *
@@ -116,8 +116,15 @@ remember(const struct restore *r, struct partition *partition,
 		entry->number = done_ms;
 		return STATUS_OK;
 	}
-	if (status != STATUS_OK)
-		return status;
+	/* One record that nobody understands must not stop the others. */
+	if (status == STATUS_INVALID) {
+		work = work_from_wreck(record, TOPIC_STATE, clock_wall_ms());
+		if (work != NULL)
+			work_doom(
+			    work, err->text, "consume", 1, 0, clock_wall_ms());
+	}
+	if (work == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	entry->pointer = work;
 	r->callbacks->on_restored(partition, work, r->callbacks->arg);
 	return STATUS_OK;

@@ -21,6 +21,7 @@ struct produce {
 	void *arg;
 	struct kafka_producer *producer; /* under `lock`; NULL in between */
 	pthread_rwlock_t lock;
+	pthread_mutex_t probing; /* held while the producer is probed */
 	pthread_t thread;
 	atomic_bool is_stopping;
 	atomic_bool is_prepared;
@@ -56,6 +57,9 @@ rebuild(struct produce *produce)
 	broken = produce->producer;
 	produce->producer = NULL;
 	pthread_rwlock_unlock(&produce->lock);
+	/* A probe that began before may still be at it; none begins now. */
+	pthread_mutex_lock(&produce->probing);
+	pthread_mutex_unlock(&produce->probing);
 	kafka_producer_close(&broken, 0);
 	if (open_producer(produce, &fresh, &err) != STATUS_OK) {
 		LOG_ERROR("kafka producer not rebuilt",
@@ -103,6 +107,7 @@ produce_open(const struct config *config, const struct topics *topics,
 	    &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&produce->lock, &attributes);
 	pthread_rwlockattr_destroy(&attributes);
+	pthread_mutex_init(&produce->probing, NULL);
 	status = open_producer(produce, &produce->producer, err);
 	if (status == STATUS_OK &&
 	    pthread_create(&produce->thread, NULL, serve_reports, produce) != 0)
@@ -110,6 +115,7 @@ produce_open(const struct config *config, const struct topics *topics,
 	if (status != STATUS_OK) {
 		kafka_producer_close(&produce->producer, 0);
 		pthread_rwlock_destroy(&produce->lock);
+		pthread_mutex_destroy(&produce->probing);
 		free(produce);
 		return status;
 	}
@@ -126,6 +132,7 @@ produce_close(struct produce **produce, uint32_t drain_ms)
 	pthread_join((*produce)->thread, NULL);
 	kafka_producer_close(&(*produce)->producer, drain_ms);
 	pthread_rwlock_destroy(&(*produce)->lock);
+	pthread_mutex_destroy(&(*produce)->probing);
 	free(*produce);
 	*produce = NULL;
 }
@@ -166,18 +173,33 @@ prepare(struct produce *produce)
 		    "topics not ready", LOG_TEXT("error.message", err.text));
 }
 
+/* Without the lock senders take: a probe may last a second, and a rebuild
+ * that waited for the lock behind it would keep them all waiting. */
+static bool
+probe(struct produce *produce)
+{
+	struct kafka_producer *producer;
+	bool answer;
+
+	pthread_mutex_lock(&produce->probing);
+	pthread_rwlock_rdlock(&produce->lock);
+	producer = produce->producer;
+	pthread_rwlock_unlock(&produce->lock);
+	answer = producer != NULL &&
+		 kafka_producer_probe(
+		     producer, produce->topics->names[TOPIC_EVENTS], PROBE_MS);
+	pthread_mutex_unlock(&produce->probing);
+	return answer;
+}
+
 void
 produce_tick(struct produce *produce)
 {
-	bool is_up = false;
+	bool is_up;
 
 	if (!atomic_load(&produce->is_prepared))
 		prepare(produce);
-	pthread_rwlock_rdlock(&produce->lock);
-	if (atomic_load(&produce->is_prepared) && produce->producer != NULL)
-		is_up = kafka_producer_probe(produce->producer,
-		    produce->topics->names[TOPIC_EVENTS], PROBE_MS);
-	pthread_rwlock_unlock(&produce->lock);
+	is_up = atomic_load(&produce->is_prepared) && probe(produce);
 	if (is_up && !produce->was_up)
 		LOG_INFO("kafka is there");
 	if (!is_up && produce->was_up)

@@ -4,15 +4,31 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vulnbus/crypto.h"
 #include "vulnbus/key_file.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/timestamp.h"
 
+#define DIGEST_CHARS 16
+
 const char *
 ring_name(const struct ring *ring)
 {
 	return ring->binding->config->name;
+}
+
+bool
+ring_url(const struct ring *ring, char out[RING_URL_BYTES])
+{
+	const struct binding *binding = ring->binding;
+	const char *path = binding->config->signature.key_path;
+	int len;
+
+	if (path == NULL)
+		path = binding->contract->authentication.key_path;
+	len = snprintf(out, RING_URL_BYTES, "%s%s", binding->base_url, path);
+	return len > 0 && len < RING_URL_BYTES;
 }
 
 bool
@@ -26,13 +42,21 @@ ring_replace(struct ring *ring, const struct jws_keys *keys)
 	return is_new;
 }
 
+/* The name says where the keys are from: those of another address are not
+ * found under it. */
 static bool
 state_path(const struct ring *ring, char out[4096])
 {
 	const char *dir = ring->keyring->config->ingress.state_dir;
+	unsigned char digest[SHA256_BYTES];
+	char url[RING_URL_BYTES], hex[SHA256_BYTES * 2 + 1];
 
-	return dir != NULL && snprintf(out, 4096, "%s/%s.keys.pem", dir,
-				  ring_name(ring)) < 4096;
+	if (dir == NULL || !ring_url(ring, url))
+		return false;
+	sha256_of(view_of(url), digest);
+	sha256_hex(digest, hex);
+	return snprintf(out, 4096, "%s/%s-%.*s.keys.pem", dir, ring_name(ring),
+		   DIGEST_CHARS, hex) < 4096;
 }
 
 void
@@ -87,17 +111,27 @@ load_saved(struct ring *ring)
 	jws_keys_clear(&keys);
 }
 
-/* What the former keyring had fetched for the same source. */
+static bool
+is_same_place(const struct ring *a, const struct ring *b)
+{
+	char url_a[RING_URL_BYTES], url_b[RING_URL_BYTES];
+
+	return strcmp(ring_name(a), ring_name(b)) == 0 &&
+	       strcmp(a->binding->base_url, b->binding->base_url) == 0 &&
+	       ring_url(a, url_a) && ring_url(b, url_b) &&
+	       strcmp(url_a, url_b) == 0;
+}
+
+/* What the former keyring had fetched for the same source from the same
+ * address; what it had from files is the operator's to take back. */
 static void
 adopt(struct ring *ring, struct keyring *former)
 {
 	struct ring *old = NULL;
 
 	for (size_t i = 0; former != NULL && i < former->count; i++)
-		if (strcmp(ring_name(&former->rings[i]), ring_name(ring)) ==
-			0 &&
-		    strcmp(former->rings[i].binding->base_url,
-			ring->binding->base_url) == 0)
+		if (former->rings[i].is_fetched &&
+		    is_same_place(&former->rings[i], ring))
 			old = &former->rings[i];
 	if (old == NULL)
 		return;

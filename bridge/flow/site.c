@@ -33,6 +33,13 @@ site_open(struct config *config, bool is_verifying, struct site *former,
 	return STATUS_OK;
 }
 
+struct config *
+site_take_config(struct site *site)
+{
+	site->is_config_lent = true;
+	return site->config;
+}
+
 struct site *
 site_hold(struct site *site)
 {
@@ -48,6 +55,17 @@ site_release(struct site *site)
 	keyring_close(&site->keyring);
 	offenders_close(&site->offenders);
 	bindings_close(&site->bindings);
-	config_free(site->config);
+	if (!site->is_config_lent)
+		config_free(site->config);
 	free(site);
+}
+
+void
+site_close(struct site **site)
+{
+	if (*site == NULL)
+		return;
+	keyring_close(&(*site)->keyring);
+	site_release(*site);
+	*site = NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/work.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,8 +38,62 @@ work_free(struct work *work)
 	if (work == NULL)
 		return;
 	free(work->key);
+	free(work->doom);
 	buffer_clear(&work->value);
 	free(work);
+}
+
+void
+work_doom(struct work *work, const char *reason, const char *stage,
+    int64_t attempts, unsigned http_status, int64_t now_ms)
+{
+	char *text = strdup(reason);
+
+	/* Without memory for the reason it is still a dead letter. */
+	free(work->doom);
+	work->doom = text != NULL ? text : calloc(1, 1);
+	if (work->doom == NULL)
+		abort();
+	work->doom_stage = stage;
+	work->doom_attempts = attempts;
+	work->doom_http_status = http_status;
+	work->next.state = WORK_DONE;
+	work->next.due_ms = now_ms;
+}
+
+void
+work_undo(struct work *work)
+{
+	free(work->doom);
+	work->doom = NULL;
+	work->next = work->committed;
+}
+
+struct work *
+work_from_wreck(
+    const struct kafka_record *record, enum topic origin, int64_t now_ms)
+{
+	const struct view id = origin == TOPIC_STATE
+				   ? record->key
+				   : kafka_record_header(record, "ce_id");
+	struct work *work;
+	char place[TOPIC_NAME_BYTES + 64];
+
+	snprintf(place, sizeof(place), "record:%s:%d:%lld", record->topic,
+	    record->partition, (long long)record->offset);
+	work = work_new(
+	    id.len > 0 && id.len < EVENT_TEXT_BYTES / 2 && view_is_printable(id)
+		? id
+		: view_of(place),
+	    VIEW(""), kafka_record_header(record, "traceparent"));
+	if (work == NULL)
+		return NULL;
+	work->partition = record->partition;
+	work->offset = record->offset;
+	work->origin = origin;
+	work->is_new = true;
+	work->next.first_ms = now_ms;
+	return work;
 }
 
 enum status
@@ -106,6 +161,7 @@ work_from_event(const struct kafka_record *record, int64_t now_ms,
 	}
 	work->partition = record->partition;
 	work->offset = record->offset;
+	work->origin = TOPIC_EVENTS;
 	work->is_json = is_json(record);
 	work->is_new = true;
 	work->next = (struct work_status){
@@ -244,6 +300,7 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	work->partition = record->partition;
 	work->state_offset = record->offset;
+	work->written_ms = record->timestamp_ms;
 	work->offset = tree_get_int(tree, 0, "offset", -1);
 	work->is_json = get_bool(tree, "json");
 	work->committed = (struct work_status){

@@ -169,6 +169,9 @@ set_timeouts(CURL *easy, const struct http_call_options *o)
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
 		return;
 	}
+	/* HTTP/2 would buffer megabytes of a paused stream. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+	    (long)CURL_HTTP_VERSION_1_1);
 	/* A file takes as long as it takes; a stalled one does not. */
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(
@@ -189,6 +192,8 @@ set_options(struct http_call *call, const struct http_call_options *o)
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Cancelling must not wait for a name server. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vulnbus/" VULNBUS_VERSION);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);

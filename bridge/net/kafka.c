@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/kafka_consumer.h"
+#include "vulnbus/kafka_producer.h"
 #include "vulnbus/log.h"
 
 /* These carry promises: a different value would break one silently. */
@@ -17,7 +19,9 @@ static const char *const reserved[] = { "acks", "request.required.acks",
 	"enable.auto.offset.store", "isolation.level", "group.id",
 	"group.instance.id", "partitioner", "bootstrap.servers",
 	"metadata.broker.list", "partition.assignment.strategy",
-	"delivery.report.only.error", "auto.offset.reset" };
+	"delivery.report.only.error", "auto.offset.reset",
+	"enable.partition.eof", "transaction.timeout.ms",
+	"test.mock.num.brokers" };
 
 struct view
 kafka_record_header(const struct kafka_record *record, const char *name)
@@ -101,6 +105,44 @@ kafka_configure(const struct config *config, const char *client,
 	return STATUS_OK;
 }
 
+/* librdkafka judges settings together only when it makes a client: the two
+ * with the strictest rules are made and thrown away. Neither asks a broker for
+ * anything: the producer opens no session, the consumer joins no group. */
+static enum status
+try_clients(const struct config *config, struct error *err)
+{
+	const struct kafka_producer_options transactional = {
+		.config = config,
+		.client = "vulnbus-check",
+		.transactional_id = "vulnbus-check",
+		.transaction_timeout_ms =
+		    config->enricher.transaction_timeout_ms,
+	};
+	const struct kafka_consumer_options reader = {
+		.config = config,
+		.client = "vulnbus-check",
+		.instance_id = config->enricher.instance_id,
+		.session_timeout_ms = config->enricher.session_timeout_ms,
+	};
+	struct kafka_producer *producer = NULL;
+	struct kafka_consumer *consumer = NULL;
+	struct error why;
+	enum status status = kafka_producer_open(
+	    &transactional, &producer, &why);
+
+	if (status == STATUS_OK)
+		status = kafka_consumer_open(&reader, &consumer, &why);
+	kafka_producer_close(&producer, 0);
+	kafka_consumer_close(&consumer);
+	if (status == STATUS_OK)
+		return STATUS_OK;
+	if (status == STATUS_INVALID)
+		return config_refuse(
+		    config, config->kafka_place, err, "%s", why.text);
+	*err = why;
+	return status;
+}
+
 enum status
 kafka_check(const struct config *config, struct error *err)
 {
@@ -124,7 +166,7 @@ kafka_check(const struct config *config, struct error *err)
 			    config, pair->place, err, "%s", why.text);
 	}
 	rd_kafka_conf_destroy(conf);
-	return status;
+	return status == STATUS_OK ? try_clients(config, err) : status;
 }
 
 static enum status

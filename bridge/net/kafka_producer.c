@@ -12,6 +12,9 @@
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
+#define PURGE_STEP_MS 1000
+#define PURGE_MS      30000
+
 struct kafka_producer {
 	rd_kafka_t *client;
 	kafka_delivery_f *on_delivery;
@@ -107,15 +110,22 @@ out:
 void
 kafka_producer_close(struct kafka_producer **producer, uint32_t flush_ms)
 {
+	const int64_t until_ms = clock_steady_ms() + flush_ms + PURGE_MS;
 	rd_kafka_t *client;
 
 	if (*producer == NULL)
 		return;
 	client = (*producer)->client;
 	rd_kafka_flush(client, (int)flush_ms);
-	rd_kafka_purge(
-	    client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_flush(client, 1000);
+	/* What is on its way from queue to wire escapes a purge. */
+	do {
+		rd_kafka_purge(
+		    client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+		rd_kafka_flush(client, PURGE_STEP_MS);
+	} while (rd_kafka_outq_len(client) > 0 && clock_steady_ms() < until_ms);
+	if (rd_kafka_outq_len(client) > 0)
+		LOG_WARN("kafka producer closed with records unreported",
+		    LOG_INT("records", rd_kafka_outq_len(client)));
 	rd_kafka_destroy(client);
 	free(*producer);
 	*producer = NULL;

@@ -43,6 +43,11 @@ commit_send(
 void
 commit_touch(struct commit *commit, struct work *work);
 
+/* Forgets what is touched and aborts what is open: the partitions go.
+ * STATUS_FATAL: it may not be aborted, the session is over. */
+enum status
+commit_undo(struct commit *commit) MUST_CHECK;
+
 /* Writes the states and the positions and ends the transaction. STATUS_OK:
  * committed. STATUS_ABORTED: nothing of it happened, and the same may be tried
  * again. STATUS_FATAL: the session is over, and what became of the transaction

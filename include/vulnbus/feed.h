@@ -17,8 +17,7 @@ struct feed {
 	 * a minute one call tries. */
 	bool is_unauthorised;
 	unsigned char refused_token[SHA256_BYTES];
-	int64_t probe_at_ms; /* steady clock */
-	bool is_probing;
+	int64_t probe_at_ms;      /* steady clock */
 	int64_t token_read_at_ms; /* steady clock */
 	/* Token bucket: a minute's worth of calls. */
 	double budget;

@@ -61,8 +61,8 @@ kafka_configure(const struct config *config, const char *client,
     struct error *err) MUST_CHECK;
 
 /* Every kafka.properties line known to librdkafka, none of those that carry
- * a promise of ours (acks, transactional.id, ...). STATUS_INVALID with the
- * line. */
+ * a promise of ours (acks, transactional.id, ...), and all of them fit for
+ * the clients made from them. STATUS_INVALID with the line. Asks no broker. */
 enum status
 kafka_check(const struct config *config, struct error *err) MUST_CHECK;
 

@@ -29,7 +29,8 @@ kafka_producer_open(const struct kafka_producer_options *options,
     struct kafka_producer **out_producer, struct error *err) MUST_CHECK;
 
 /* Waits up to `flush_ms` for what is under way, then gives it up: on_delivery
- * is called for every record before this returns. */
+ * is called for every record before this returns (librdkafka has half a
+ * minute to hand them back). */
 void
 kafka_producer_close(struct kafka_producer **producer, uint32_t flush_ms);
 

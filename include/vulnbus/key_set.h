@@ -17,7 +17,8 @@ void
 key_set_clear(struct key_set *set);
 
 /* `keys` are the current ones now; those that were and are not among them
- * stay valid for `overlap_ms`. Returns whether any is new. */
+ * stay valid for `overlap_ms`, the first to expire making room. Returns
+ * whether any is new. */
 bool
 key_set_replace(struct key_set *set, const struct jws_keys *keys,
     int64_t overlap_ms, int64_t now_ms);

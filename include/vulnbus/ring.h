@@ -11,7 +11,8 @@
 #include "vulnbus/key_set.h"
 #include "vulnbus/keys.h"
 
-#define RING_NEVER INT64_MAX
+#define RING_NEVER     INT64_MAX
+#define RING_URL_BYTES 2048
 
 struct waiter {
 	keyring_ready_f *on_ready;
@@ -46,6 +47,10 @@ struct keyring {
 const char *
 ring_name(const struct ring *ring);
 
+/* Where its keys are fetched from; false when that is too long. */
+bool
+ring_url(const struct ring *ring, char out[RING_URL_BYTES]) MUST_CHECK;
+
 /* Keys from the configured files, or what `former` (or NULL) had fetched, or
  * the last good ones on disk. */
 enum status
@@ -57,7 +62,8 @@ ring_open(
 bool
 ring_replace(struct ring *ring, const struct jws_keys *keys);
 
-/* The last good keys, so that a restart needs no vendor. */
+/* The last good keys, so that a restart needs no vendor; under a name that
+ * holds a digest of ring_url. */
 void
 ring_save(const struct ring *ring, const struct jws_keys *keys);
 

@@ -10,7 +10,8 @@
 #include "vulnbus/authenticate.h"
 
 struct site {
-	struct config *config; /* owned */
+	struct config *config;
+	bool is_config_lent; /* not the site's to free */
 	struct bindings bindings;
 	struct keyring *keyring;     /* NULL in the enricher */
 	struct offenders *offenders; /* NULL in the enricher */
@@ -23,11 +24,20 @@ enum status
 site_open(struct config *config, bool is_verifying, struct site *former,
     struct site **out_site, struct error *err) MUST_CHECK;
 
+/* Hands the configuration over: the caller frees it, after the site. */
+struct config *
+site_take_config(struct site *site);
+
 /* The site is freed when its last holder releases it. */
 struct site *
 site_hold(struct site *site);
 
 void
 site_release(struct site *site);
+
+/* The last release, when all other holders are answered but may still wait
+ * for a key: they are called first. Not on a thread of the site. */
+void
+site_close(struct site **site);
 
 #endif

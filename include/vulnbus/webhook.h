@@ -22,6 +22,7 @@ struct webhooks {
 	struct deadlines *deadlines;
 	atomic_bool is_draining; /* 503 for whatever still comes */
 	atomic_int unanswered;
+	atomic_int handling; /* threads that may be using `produce` */
 };
 
 /* The site in force, held for the caller. */

@@ -48,8 +48,16 @@ struct work {
 	struct feed *feed;            /* its source's queue */
 	struct work_status committed; /* what the state topic says */
 	struct work_status next;      /* what it will say */
-	bool is_new;                  /* nothing is committed of it yet */
-	bool is_dirty;                /* the open transaction touches it */
+	/* Set when it is to end in the dead letters. */
+	char *doom; /* owned; the reason */
+	const char *doom_stage;
+	int64_t doom_attempts;
+	unsigned doom_http_status;
+	enum topic origin;    /* where it was read: events, or state */
+	int64_t written_ms;   /* of its last state record */
+	uint32_t abort_count; /* transactions in a row that were undone */
+	bool is_new;          /* nothing is committed of it yet */
+	bool is_dirty;        /* the open transaction touches it */
 	struct work *next_dirty;
 	struct conversation *conversation; /* owned; NULL: not being fetched */
 };
@@ -59,8 +67,23 @@ enum status
 work_from_event(const struct kafka_record *record, int64_t now_ms,
     struct work **out_work, struct error *err) MUST_CHECK;
 
+/* From a record that is no event, or no state: it can only be doomed. Its key
+ * is the record's id if it has one. NULL: no memory. */
+struct work *
+work_from_wreck(
+    const struct kafka_record *record, enum topic origin, int64_t now_ms);
+
 void
 work_free(struct work *work);
+
+/* The event ends as a dead letter: with the next transaction. */
+void
+work_doom(struct work *work, const char *reason, const char *stage,
+    int64_t attempts, unsigned http_status, int64_t now_ms);
+
+/* What is about to be written is not: back to what is committed. */
+void
+work_undo(struct work *work);
 
 /* The key of an event's state: its id, and the replay's if it is one, so that
  * a replayed event is worked on again, once per replay. */

@@ -28,7 +28,9 @@ struct worker {
 	struct tree body;
 	int event_fd; /* readable when there are events */
 	bool is_intake_paused;
-	int64_t expired_at_ms;
+	bool is_broken;         /* the session must be begun again */
+	size_t state_bytes_max; /* of an event: its state must fit a record */
+	int64_t tidied_at_ms;
 	atomic_bool *is_stopping;
 };
 
@@ -65,19 +67,25 @@ rows_row_f outcome_on_row;
 void
 outcome_settle_all(struct worker *worker);
 
-/* The event ends in the dead letters. */
-void
-outcome_bury(struct worker *worker, struct event *event,
-    const struct encode_failure *failure, struct view base_url,
-    struct view trace);
-
 /* transaction.c: all a round has to write, or nothing of it. */
 enum status
 transaction_end(struct worker *worker, struct error *err) MUST_CHECK;
 
+/* Writes old waiting states again before the state topic forgets them. */
+void
+transaction_refresh(struct worker *worker);
+
+/* The wait before try `count`, from 1. */
+int64_t
+outcome_backoff_ms(
+    const struct worker *worker, int64_t count, uint32_t most_ms);
+
 /* worker.c: a work's place, in its source's queue or nowhere. */
 void
 worker_queue(struct worker *worker, struct work *work, int64_t due_ms);
+
+void
+worker_unqueue(struct worker *worker, struct work *work);
 
 void
 worker_end_conversation(struct worker *worker, struct work *work);

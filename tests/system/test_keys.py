@@ -6,6 +6,7 @@ import ipaddress
 import json
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -168,6 +169,86 @@ def test_a_damaged_kept_key_does_not_stop_the_start(stack):
         path.write_bytes(b"\0garbage")
     made.expect_errors("key")
     made.ingress.start()
+    assert call(made, source, source.stub.signer) == 202
+
+
+def move(stack, source):
+    """The source's configuration names another vendor from now on; the former one is returned."""
+    former, source.stub = source.stub, Vendor()
+    stack.write_token(source, source.stub.token)
+    stack.write()
+    return former
+
+
+def test_a_kept_key_counts_only_for_the_address_it_came_from(stack):
+    source = Source()
+    made = ingress(stack, source)
+    made.ingress.stop()
+    kept = list((made.folder / "state").glob(f"{source.name}-*.keys.pem"))
+    assert len(kept) == 1
+    former = move(made, source)
+    source.stub.always(KEY, Reply(500))
+    made.ingress.start(ready=False)
+    assert call(made, source, former.signer) == 503   # no key of this vendor is known
+    assert not made.ingress.ready()
+    source.stub.usual(KEY)
+    until(lambda: call(made, source, source.stub.signer) == 202, "its own key is taken", 15, 0.2)
+    assert call(made, source, former.signer) == 401
+    assert len(list((made.folder / "state").glob(f"{source.name}-*.keys.pem"))) == 2
+    former.down()
+
+
+def test_after_a_move_and_sighup_the_former_vendor_is_neither_believed_nor_asked(stack):
+    source = Source(settings={"signature": {"refetch_every": "1s"}})
+    made = ingress(stack, source)
+    former = move(made, source)
+    made.ingress.hang_up()
+    until(lambda: call(made, source, source.stub.signer) == 202, "the new vendor is believed", 15,
+          0.2)
+    asked = len(former.calls(KEY))
+    for _ in range(4):
+        assert call(made, source, former.signer) == 401
+        time.sleep(0.5)
+    assert len(former.calls(KEY)) == asked
+    former.down()
+
+
+def tasks(stack):
+    return len(list(Path(f"/proc/{stack.ingress.process.pid}/task").iterdir()))
+
+
+def test_a_replaced_configuration_ends_with_its_threads(stack):
+    source = Source()
+    made = ingress(stack, source)
+    before = tasks(made)
+    for n in range(20):   # more than may be in use at once
+        made.ingress.hang_up()
+        until(lambda: sum(line["message"] == "configuration reloaded"
+                          for line in made.ingress.lines()) == n + 1, "reloaded", 10)
+        assert call(made, source, source.stub.signer) == 202
+    until(lambda: tasks(made) <= before, "the threads have ended", 10)
+
+
+def test_a_key_from_another_host_is_not_taken(stack):
+    source, attacker = Source(), Vendor()
+    source.stub.always(KEY, Reply(302, {"Location": attacker.url + KEY}))
+    made = stack([source])
+    made.expect_errors("key")
+    made.ingress.start(ready=False)
+    until(lambda: any("another host" in json.dumps(line) for line in made.ingress.lines()),
+          "refused", 10)
+    assert call(made, source, attacker.signer) == 503
+    attacker.down()
+
+
+def test_a_vendor_that_is_gone_is_not_asked_on_and_on_while_a_key_is_known(stack):
+    source = Source()
+    made = ingress(stack, source)
+    made.expect_errors("key")
+    source.stub.always(KEY, Reply(500))
+    assert call(made, source, Signer()) == 401
+    time.sleep(4)
+    assert len(source.stub.calls(KEY)) == 2
     assert call(made, source, source.stub.signer) == 202
 
 

@@ -21,8 +21,7 @@
 
 #define assert_view(v, expected) \
 	check_view((v), view_of(expected), __FILE__, __LINE__)
-#define assert_bytes(v, ...) \
-	check_view((v), (__VA_ARGS__), __FILE__, __LINE__)
+#define assert_bytes(v, ...) check_view((v), (__VA_ARGS__), __FILE__, __LINE__)
 #define assert_status(status, expected) \
 	check_status((status), (expected), "", __FILE__, __LINE__)
 /* `what` says which row of a table it was. */

@@ -140,6 +140,8 @@ static const struct {
 	    "t.yaml:2:22: enricher.retry_from: is longer than enricher.retry_to" },
 	{ K "enricher: {dedup_window: 41d}\n",
 	    "t.yaml:2:26: enricher.dedup_window: \"41d\" is not between 1m and 40d" },
+	{ K "enricher: {session_timeout: 301s}\n",
+	    "t.yaml:2:29: enricher.session_timeout: \"301s\" is not between 6s and 5m" },
 	{ K "enricher: {instance_id: ''}\n",
 	    "t.yaml:2:25: enricher.instance_id: is empty" },
 	{ K "enricher: {group_id: ${env:VULNBUS_TEST_UNSET}}\n",

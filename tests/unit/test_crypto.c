@@ -266,15 +266,17 @@ only_132_octets_are_a_signature(void **state)
 {
 	struct es512_key *key = key_from(RFC_PUBLIC_PEM);
 	const size_t lengths[] = { 0, 1, 64, 131, 133, 139, 264 };
+	char twice[2 * ES512_SIGNATURE_BYTES];
 	struct buffer s;
 
 	(void)state;
 	decode(RFC_SIGNATURE, &s);
-	buffer_append(&s, s.data, s.len);
+	memcpy(twice, s.data, s.len);
+	memcpy(twice + s.len, s.data, s.len);
 	for (size_t i = 0; i < COUNT(lengths); i++)
 		assert_status(
 		    es512_verify(key, VIEW(RFC_HEADER "." RFC_PAYLOAD),
-			(struct view){ s.data, lengths[i] }),
+			(struct view){ twice, lengths[i] }),
 		    STATUS_UNPROVED);
 	buffer_clear(&s);
 	es512_key_free(key);

@@ -145,6 +145,43 @@ a_producer_with_a_fatal_error_is_rebuilt_and_delivers_again(void **state)
 	close_fixture(&f);
 }
 
+static void *
+tick_once(void *arg)
+{
+	produce_tick(arg);
+	return NULL;
+}
+
+/* A probe of a cluster that is gone lasts a second, and the producer is
+ * rebuilt behind it; whoever sends meanwhile is told at once. */
+static void
+senders_wait_for_no_probe_and_no_rebuild(void **state)
+{
+	struct fixture f;
+	pthread_t ticking;
+
+	(void)state;
+	open_fixture(&f);
+	assert_true(wait_for(&f, is_up_after_a_tick));
+	kafka_broker_close(&f.broker);
+	assert_int_equal(
+	    pthread_create(&ticking, NULL, tick_once, f.produce), 0);
+	poll(NULL, 0, 100);
+	rd_kafka_test_fatal_error(f.produce->producer->client,
+	    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "raised by a test");
+	poll(NULL, 0, 2 * POLL_MS);
+	for (int i = 0; i < 10; i++) {
+		const int64_t from_ms = clock_steady_ms();
+
+		assert_int_not_equal(send_one(&f), STATUS_OK);
+		assert_true(clock_steady_ms() - from_ms < 100);
+		poll(NULL, 0, 10);
+	}
+	pthread_join(ticking, NULL);
+	assert_false(produce_is_ready(f.produce));
+	close_fixture(&f);
+}
+
 /* Every record is accounted for when the stage closes. */
 static void
 closing_without_a_broker_reports_every_record_as_failed(void **state)
@@ -170,6 +207,7 @@ main(void)
 		cmocka_unit_test(a_record_is_refused_until_kafka_was_reached),
 		cmocka_unit_test(
 		    a_producer_with_a_fatal_error_is_rebuilt_and_delivers_again),
+		cmocka_unit_test(senders_wait_for_no_probe_and_no_rebuild),
 		cmocka_unit_test(
 		    closing_without_a_broker_reports_every_record_as_failed),
 	};
