@@ -25,10 +25,13 @@ OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
+OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+	-fsanitize=address,undefined,fuzzer-no-link
 LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LINK_asan := -fsanitize=address,undefined
 LINK_tsan := -fsanitize=thread
 LINK_coverage := --coverage
+LINK_fuzz := -fsanitize=address,undefined,fuzzer
 CFLAGS_ALL = -std=c17 -pthread $(WARNINGS) $(WERROR) $(HARDEN) \
 	$(OPT_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. \
 	$(shell pkg-config --cflags $(PACKAGES) $(MSGPACK) 2>/dev/null) $(CFLAGS)
@@ -42,6 +45,7 @@ TOOL    := $(wildcard bridge/tool/*.c)
 LIB     := $(OUT)/libvulnbus.a
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 PROGRAMS := $(OUT)/vulnbus-ingress $(OUT)/vulnbus-enricher $(OUT)/vulnbus
+FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -86,6 +90,12 @@ $(OUT)/tests/%: tests/unit/%.c $(LIB)
 $(OUT)/bench-%: tests/bench/%.c $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
+$(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
+
+$(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # --- what the checks need ---------------------------------------------------
@@ -115,7 +125,7 @@ check: ## everything .ci/run does: install, build, lint, unit and system tests
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory unit WERROR=-Werror
+	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory demo-check
 
@@ -130,12 +140,26 @@ system: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## system tests (pytest, a real 
 test: unit system ## unit and system tests
 
 asan: ## unit and system tests under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory VARIANT=asan all unit system
+	@$(MAKE) --no-print-directory VARIANT=asan all unit corpora system
 
 tsan: ## unit tests and the ingress' system tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan all unit
 
+fuzz: ## fuzz one parser with clang: F=jws S=60 (seconds)
+	@$(if $(filter $(F),$(FUZZ)),,echo "F is one of: $(FUZZ)"; exit 64)
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(BUILD)/fuzz/fuzz-$(F)
+	@mkdir -p $(BUILD)/fuzz/found/$(F)
+	$(BUILD)/fuzz/fuzz-$(F) -max_total_time=$(or $(S),60) -timeout=10 -rss_limit_mb=1024 \
+		$(addprefix -dict=,$(wildcard tests/fuzz/$(F).dict)) \
+		-artifact_prefix=$(BUILD)/fuzz/$(F)- \
+		$(BUILD)/fuzz/found/$(F) tests/fuzz/corpus/$(F)
+
+corpora: $(addprefix $(OUT)/replay-,$(FUZZ)) ## what fuzzing found, replayed by any compiler
+	@set -e; for f in $(FUZZ); do printf '%s: ' $$f; \
+		$(OUT)/replay-$$f tests/fuzz/corpus/$$f; done
+
 lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
+	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
 format: $(VENV)/.ready ## rewrite the C files as .clang-format has it
@@ -163,4 +187,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system test asan tsan lint format demo demo-check bench help clean
+.PHONY: all deps test-deps check unit system test asan tsan lint format demo demo-check bench help clean fuzz corpora

@@ -165,10 +165,12 @@ regulate_intake(struct worker *w)
 enum status
 intake_take_events(struct worker *w, struct error *err)
 {
+	/* Polled also when paused: that is how a member stays one. */
+	const int most = w->commit.dirty == NULL ? INTAKE_MAX : 1;
 	enum status status = STATUS_OK;
 
 	regulate_intake(w);
-	for (int i = 0; status == STATUS_OK && i < INTAKE_MAX; i++) {
+	for (int i = 0; status == STATUS_OK && i < most; i++) {
 		struct kafka_record record;
 		struct partition *partition;
 

@@ -42,6 +42,7 @@ worker_drop(struct worker *w, struct work *work)
 {
 	worker_end_conversation(w, work);
 	worker_unqueue(w, work);
+	commit_forget(&w->commit, work);
 	work_free(work);
 }
 

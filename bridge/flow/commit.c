@@ -117,6 +117,20 @@ commit_touch(struct commit *commit, struct work *work)
 	commit->dirty = work;
 }
 
+void
+commit_forget(struct commit *commit, struct work *work)
+{
+	struct work **at = &commit->dirty;
+
+	if (!work->is_dirty)
+		return;
+	while (*at != NULL && *at != work)
+		at = &(*at)->next_dirty;
+	if (*at == work)
+		*at = work->next_dirty;
+	work->is_dirty = false;
+}
+
 /* A state record goes to the partition of its event, not to that of its own
  * key: whoever owns the event's partition owns its state. */
 static void

@@ -25,6 +25,8 @@ work_new(struct view key, struct view value, struct view trace)
 	work->state_offset = work->sent_offset = -1;
 	if (trace.len == TRACEPARENT_BYTES)
 		memcpy(work->trace, trace.data, trace.len);
+	else
+		trace_continue(trace, work->trace);
 	if (work->key == NULL || buffer_status(&work->value) != STATUS_OK) {
 		work_free(work);
 		return NULL;

@@ -170,8 +170,8 @@ set_timeouts(CURL *easy, const struct http_call_options *o)
 		return;
 	}
 	/* HTTP/2 would buffer megabytes of a paused stream. */
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-	    (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(
+	    easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	/* A file takes as long as it takes; a stalled one does not. */
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(

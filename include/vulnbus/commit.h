@@ -43,6 +43,10 @@ commit_send(
 void
 commit_touch(struct commit *commit, struct work *work);
 
+/* A touched work that is about to be freed. */
+void
+commit_forget(struct commit *commit, struct work *work);
+
 /* Forgets what is touched and aborts what is open: the partitions go.
  * STATUS_FATAL: it may not be aborted, the session is over. */
 enum status

@@ -3,7 +3,9 @@
 
 import time
 
+import msgpack
 import pytest
+from confluent_kafka import Producer
 
 from daemons import Daemon, Source
 from reader import raw_bytes
@@ -475,3 +477,67 @@ def test_what_waits_beyond_max_in_memory_is_read_back_when_it_is_due(stack):
     made.tap.wait("scans", len(names), 60)
     made.tap.drain()
     assert sorted(record.value["event_id"] for record in made.tap.records["scans"]) == sorted(names)
+
+
+# --- records that are no events, and events that are too much ---
+
+def write(made, topic, value, partition=0, **headers):
+    """What somebody else might put onto a topic of ours."""
+    producer = Producer({"bootstrap.servers": made.broker.bootstrap, "message.max.bytes": 1_000_000})
+    producer.produce(f"{made.prefix}.{topic}.v1", value=value, key=b"somebody", partition=partition,
+                     headers=[(name.replace("_", "-") if name == "content_type" else name, text)
+                              for name, text in headers.items()])
+    assert producer.flush(20) == 0
+
+
+MSGPACK = "application/vnd.msgpack"
+
+
+@pytest.mark.parametrize("value, headers", [
+    (b"\xc1 no msgpack", {"content_type": MSGPACK, "ce_id": "junk:1"}),
+    (b"{}", {"content_type": "application/json", "ce_id": "junk:2"}),
+    (b"no JSON", {"content_type": "application/json"}),
+    (b"", {}),
+    (msgpack.packb({"id": "x", "source": "acme-vdr", "filler": "x" * 995_000}),
+     {"content_type": MSGPACK, "ce_id": "junk:3"}),
+], ids=["garbage", "no fields", "no id", "empty", "too large"])
+def test_a_record_that_is_no_event_ends_as_one_dead_letter_and_stops_nobody(stack, value, headers):
+    source = Source()
+    made = stack([source]).start()
+    write(made, "events", value, **headers)
+    name = scan(made, source.stub.scan("77").rsplit("/", 1)[1], source)
+    made.tap.one("scans", 30, event_id=name)
+    letter = made.tap.wait("dead-letters", 1, 30)[0]
+    assert letter.value["stage"] == "consume"
+    assert letter.headers["vulnbus-origin-topic"] == f"{made.prefix}.events.v1"
+    assert letter.headers["vulnbus-origin-offset"] == "0"
+    made.enricher.stop()
+    made.enricher.start()
+    made.tap.drain()
+    assert len(made.tap.records["dead-letters"]) == 1
+
+
+def test_a_state_record_nobody_understands_ends_as_one_dead_letter(stack):
+    source = Source()
+    made = stack([source]).start()
+    made.enricher.stop()
+    write(made, "state", b"\xc1 no state")
+    made.enricher.start()
+    letter = made.tap.wait("dead-letters", 1, 30)[0]
+    assert letter.headers["vulnbus-origin-topic"] == f"{made.prefix}.state.v1"
+    name = scan(made, source.stub.scan("78").rsplit("/", 1)[1], source)
+    made.tap.one("scans", 30, event_id=name)
+    made.enricher.stop()
+    made.enricher.start()
+    made.tap.drain()
+    assert len(made.tap.records["dead-letters"]) == 1
+
+
+def test_a_retry_after_beyond_all_measure_is_no_hot_loop(stack):
+    source = Source()
+    made = stack([source], {"enricher": {"give_up_after": "2s"}}).start()
+    path = source.stub.scan("79")
+    source.stub.always(path, Reply(503, {"Retry-After": "9223372036854775"}))
+    name = scan(made, "79", source)
+    made.tap.one("dead-letters", 30, event_id=name)
+    assert len(source.stub.calls(path)) <= 3
