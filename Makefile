@@ -29,7 +29,7 @@ OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-fsanitize=address,undefined,fuzzer-no-link
 LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LINK_asan := -fsanitize=address,undefined
-LINK_tsan := -fsanitize=thread
+LINK_tsan = -fsanitize=thread $(THREADS)
 LINK_coverage := --coverage
 LINK_fuzz := -fsanitize=address,undefined,fuzzer
 CFLAGS_ALL = -std=c17 -pthread $(WARNINGS) $(WERROR) $(HARDEN) \
@@ -51,6 +51,9 @@ TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
+
+THREADS := $(if $(filter tsan,$(VARIANT)),$(call obj,tests/tsan/threads.c))
+$(PROGRAMS) $(TESTS): | $(THREADS)
 
 all: $(PROGRAMS) ## build the three programs into build/
 
@@ -142,7 +145,7 @@ test: unit system ## unit and system tests
 asan: ## unit and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan all unit corpora system
 
-tsan: ## unit tests and the ingress' system tests under ThreadSanitizer
+tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan all unit
 
 fuzz: ## fuzz one parser with clang: F=jws S=60 (seconds)

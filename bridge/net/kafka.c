@@ -111,15 +111,17 @@ kafka_configure(const struct config *config, const char *client,
 static enum status
 try_clients(const struct config *config, struct error *err)
 {
+	static char no_servers[] = "";
+	struct config offline = *config;
 	const struct kafka_producer_options transactional = {
-		.config = config,
+		.config = &offline,
 		.client = "vulnbus-check",
 		.transactional_id = "vulnbus-check",
 		.transaction_timeout_ms =
 		    config->enricher.transaction_timeout_ms,
 	};
 	const struct kafka_consumer_options reader = {
-		.config = config,
+		.config = &offline,
 		.client = "vulnbus-check",
 		.instance_id = config->enricher.instance_id,
 		.session_timeout_ms = config->enricher.session_timeout_ms,
@@ -127,8 +129,11 @@ try_clients(const struct config *config, struct error *err)
 	struct kafka_producer *producer = NULL;
 	struct kafka_consumer *consumer = NULL;
 	struct error why;
-	enum status status = kafka_producer_open(
-	    &transactional, &producer, &why);
+	enum status status;
+
+	/* A check neither needs a cluster nor talks to one. */
+	offline.kafka.bootstrap_servers = no_servers;
+	status = kafka_producer_open(&transactional, &producer, &why);
 
 	if (status == STATUS_OK)
 		status = kafka_consumer_open(&reader, &consumer, &why);

@@ -103,7 +103,7 @@ an_event_without_an_id_is_refused(void **state)
 	}
 }
 
-/* A trace that is none is dropped, not carried on. */
+/* A trace that is none is not carried on: a new one begins. */
 static void
 only_whole_traces_are_kept(void **state)
 {
@@ -114,7 +114,9 @@ only_whole_traces_are_kept(void **state)
 	kafka_record_add_header(&record, "ce_id", VIEW(ID));
 	kafka_record_add_header(&record, "traceparent", VIEW("00-abc"));
 	work = work_of(&record);
-	assert_string_equal(work->trace, "");
+	assert_int_equal(strlen(work->trace), TRACEPARENT_BYTES);
+	assert_memory_equal(work->trace, "00-", 3);
+	assert_null(strstr(work->trace, "abc-"));
 	assert_false(work->is_json);
 	work_free(work);
 }
