@@ -113,8 +113,11 @@ reload(struct ingress *ingress)
 	daemon_notify("READY=1");
 }
 
-/* Order matters: nobody new, then answers for all who wait, then the records
- * that outlived their answer, then the ends of the threads. */
+/* Order matters: 503 for whoever still comes, answers for all who wait, then
+ * the records that outlived their answer, then the ends of the threads. The
+ * port is not closed first: libmicrohttpd 0.9.75 may abort when a pool is
+ * quiesced (both it and its threads take the socket out of their epoll sets).
+ */
 static void
 drain(struct ingress *ingress)
 {
@@ -126,7 +129,6 @@ drain(struct ingress *ingress)
 	daemon_notify("STOPPING=1");
 	daemon_end_within(within_ms + 1000);
 	atomic_store(&webhooks->is_draining, true);
-	http_server_quiesce(ingress->server);
 	while (atomic_load(&webhooks->unanswered) > 0 &&
 	       clock_steady_ms() < until_ms)
 		poll(NULL, 0, DRAIN_STEP_MS);

@@ -346,13 +346,16 @@ take(struct webhooks *webhooks, struct site *site,
 	const char *source = binding->config->name;
 	const struct source_authentication *how =
 	    &binding->contract->authentication;
-	struct webhook *webhook = webhook_new(webhooks, site, binding, request);
+	struct webhook *webhook = NULL;
 	struct view token = VIEW("");
 	struct error err;
 	enum status status;
 	struct view header;
 	size_t count;
 
+	/* Not suspended any more: the port is about to close. */
+	if (!atomic_load(&webhooks->is_draining))
+		webhook = webhook_new(webhooks, site, binding, request);
 	if (webhook == NULL) {
 		webhook_refuse(request, site->config, source, 503);
 		return;
@@ -363,10 +366,8 @@ take(struct webhooks *webhooks, struct site *site,
 	status = authenticate_token(how, header, count, &token, &err);
 	buffer_append_view(&webhook->token, token);
 	deadlines_add(webhooks->deadlines, &webhook->deadline);
-	if (atomic_load(&webhooks->is_draining))
-		webhook_answer(webhook, 503, "draining");
-	else if (offenders_is_blocked(site->offenders, source,
-		     view_of(webhook->peer), clock_steady_ms()))
+	if (offenders_is_blocked(site->offenders, source,
+		view_of(webhook->peer), clock_steady_ms()))
 		webhook_answer(webhook, 429, "too many bad signatures");
 	else if (status == STATUS_OK &&
 		 buffer_status(&webhook->token) != STATUS_OK)

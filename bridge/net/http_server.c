@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "vulnbus/address.h"
 #include "vulnbus/log.h"
@@ -21,7 +20,6 @@
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options options;
-	int listen_fd; /* owned after quiesce, else -1 */
 	char address[ADDRESS_TEXT_BYTES + 16];
 };
 
@@ -234,7 +232,6 @@ http_server_open(const struct http_server_options *options,
 	if (server == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	server->options = *options;
-	server->listen_fd = -1;
 	status = address_resolve(options->listen, &address, err);
 	if (status != STATUS_OK)
 		goto out;
@@ -263,20 +260,11 @@ http_server_address(const struct http_server *server)
 }
 
 void
-http_server_quiesce(struct http_server *server)
-{
-	if (server->listen_fd < 0)
-		server->listen_fd = MHD_quiesce_daemon(server->daemon);
-}
-
-void
 http_server_close(struct http_server **server)
 {
 	if (*server == NULL)
 		return;
 	MHD_stop_daemon((*server)->daemon);
-	if ((*server)->listen_fd >= 0)
-		close((*server)->listen_fd);
 	free(*server);
 	*server = NULL;
 }

@@ -44,10 +44,6 @@ http_server_open(const struct http_server_options *options,
 const char *
 http_server_address(const struct http_server *server);
 
-/* Takes no new connection; those open are served on. */
-void
-http_server_quiesce(struct http_server *server);
-
 /* All suspended requests must have been answered. */
 void
 http_server_close(struct http_server **server);

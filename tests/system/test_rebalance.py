@@ -52,6 +52,9 @@ def rows_reach(made, share):
 def check(made, names):
     for name in names:
         manifest = made.tap.one("exports", 120, event_id=name)
+        # An open transaction of the frozen one hides what stands behind it until it times out;
+        # the manifest is on another topic and may be seen first.
+        made.tap.wait("export-rows", ROWS, 60, event_id=name)
         made.tap.drain(60)
         generation = manifest.value["generation"]
         rows = [row.value for row in made.tap.find("export-rows", event_id=name)]
