@@ -98,11 +98,13 @@ daemon_start(const char *service, int argc, char **argv, daemon_check_f *check,
 	status = config_load(path, out_config, &err);
 	if (status == STATUS_OK)
 		status = check(*out_config, &err);
-	if (status != STATUS_OK) {
+	if (status != STATUS_OK)
 		fprintf(stderr, "%s\n", err.text);
-		return daemon_config_exit(status);
-	}
-	return is_check ? 0 : -1;
+	if (status == STATUS_OK && !is_check)
+		return -1;
+	config_free(*out_config);
+	*out_config = NULL;
+	return status == STATUS_OK ? 0 : daemon_config_exit(status);
 }
 
 static void
