@@ -99,7 +99,8 @@ reload(struct enricher *e)
 	enum status status;
 
 	daemon_notify("RELOADING=1");
-	status = config_load(e->boot->config->path, &config, &err);
+	status = daemon_load(
+	    e->boot->config->path, bindings_check, &config, &err);
 	if (status == STATUS_OK)
 		status = site_open(config, false, NULL, &site, &err);
 	if (status == STATUS_OK) {

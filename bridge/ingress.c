@@ -90,7 +90,8 @@ reload(struct ingress *ingress)
 	enum status status;
 
 	daemon_notify("RELOADING=1");
-	status = config_load(ingress->boot->path, &config, &err);
+	status = daemon_load(
+	    ingress->boot->path, bindings_check, &config, &err);
 	if (status == STATUS_OK)
 		status = site_open(config, true, former, &fresh, &err);
 	if (status == STATUS_OK && !retire(ingress, former)) {

@@ -172,10 +172,13 @@ transaction_refresh(struct worker *w)
 				old[count++] = work;
 		}
 	for (size_t i = 0; i < count; i++) {
-		if (!work_is_loaded(old[i]) &&
-		    consume_read_back(w->consume, old[i], &err) != STATUS_OK)
-			return;
+		/* Out of the queue first: it counts what it holds loaded. */
 		worker_unqueue(w, old[i]);
+		if (!work_is_loaded(old[i]) &&
+		    consume_read_back(w->consume, old[i], &err) != STATUS_OK) {
+			worker_queue(w, old[i], old[i]->committed.due_ms);
+			return;
+		}
 		commit_touch(&w->commit, old[i]);
 	}
 }

@@ -47,6 +47,23 @@ daemon_config_exit(enum status status)
 	return status == STATUS_MISSING ? EX_NOINPUT : EX_CONFIG;
 }
 
+enum status
+daemon_load(const char *path, daemon_check_f *check, struct config **out_config,
+    struct error *err)
+{
+	struct config *config = NULL;
+	enum status status = config_load(path, &config, err);
+
+	if (status == STATUS_OK)
+		status = check(config, err);
+	if (status != STATUS_OK) {
+		config_free(config);
+		return status;
+	}
+	*out_config = config;
+	return STATUS_OK;
+}
+
 int
 daemon_start(const char *service, int argc, char **argv, daemon_check_f *check,
     struct config **out_config)
@@ -95,16 +112,16 @@ daemon_start(const char *service, int argc, char **argv, daemon_check_f *check,
 	}
 	log_open(service, least);
 	know_host();
-	status = config_load(path, out_config, &err);
-	if (status == STATUS_OK)
-		status = check(*out_config, &err);
-	if (status != STATUS_OK)
+	status = daemon_load(path, check, out_config, &err);
+	if (status != STATUS_OK) {
 		fprintf(stderr, "%s\n", err.text);
-	if (status == STATUS_OK && !is_check)
+		return daemon_config_exit(status);
+	}
+	if (!is_check)
 		return -1;
 	config_free(*out_config);
 	*out_config = NULL;
-	return status == STATUS_OK ? 0 : daemon_config_exit(status);
+	return EX_OK;
 }
 
 static void

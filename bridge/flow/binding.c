@@ -80,10 +80,8 @@ bindings_open(const struct config *config, struct bindings *out_bindings,
     struct error *err)
 {
 	struct bindings made = { .count = config->source_count };
-	enum status status = kafka_check(config, err);
+	enum status status = STATUS_OK;
 
-	if (status != STATUS_OK)
-		return status;
 	made.items = calloc(made.count + 1, sizeof(*made.items));
 	if (made.items == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
@@ -102,8 +100,10 @@ enum status
 bindings_check(const struct config *config, struct error *err)
 {
 	struct bindings bindings = { .items = NULL };
-	const enum status status = bindings_open(config, &bindings, err);
+	enum status status = kafka_check(config, err);
 
+	if (status == STATUS_OK)
+		status = bindings_open(config, &bindings, err);
 	bindings_close(&bindings);
 	return status;
 }

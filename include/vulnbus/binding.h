@@ -20,14 +20,15 @@ struct bindings {
 	size_t count;
 };
 
-/* Known vendors, a base URL for each, known names under api.paths, properties
- * librdkafka knows: what config_load cannot see. STATUS_INVALID says
+/* Known vendors, a base URL for each, known names under api.paths: what
+ * config_load cannot see. STATUS_INVALID says
  * "<path>:<line>:<column>: ...". `config` must outlive *out_bindings. */
 enum status
 bindings_open(const struct config *config, struct bindings *out_bindings,
     struct error *err) MUST_CHECK;
 
-/* The same check, with nothing kept. */
+/* The same, with nothing kept, and kafka_check: all that a loaded
+ * configuration must pass before it is used (daemon_load). */
 enum status
 bindings_check(const struct config *config, struct error *err) MUST_CHECK;
 

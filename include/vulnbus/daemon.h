@@ -14,6 +14,11 @@ enum daemon_event { DAEMON_TICK, DAEMON_RELOAD, DAEMON_STOP };
 typedef enum status
 daemon_check_f(const struct config *config, struct error *err);
 
+/* Loads and checks: at start, and again at each reload. */
+enum status
+daemon_load(const char *path, daemon_check_f *check, struct config **out_config,
+    struct error *err) MUST_CHECK;
+
 /* Reads -c FILE, --check-config, --version, --help, -v and the configuration.
  * Returns -1 to go on with *out_config, otherwise the exit status (sysexits):
  * 0, 64 usage, 66 no such file, 78 bad configuration. */
