@@ -11,7 +11,7 @@ KAFKA_JARS := $(BUILD)/kafka
 CC      ?= gcc
 # make V=1 shows the commands.
 say      = $(if $(V),,@echo "  $(1)	$@";)
-PACKAGES := rdkafka libmicrohttpd jansson libcurl libcrypto yaml-0.1 libssl
+PACKAGES := rdkafka libmicrohttpd jansson libcurl libcrypto yaml-0.1 libssl sqlite3
 # msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
 MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 
@@ -57,8 +57,8 @@ $(PROGRAMS) $(TESTS): | $(THREADS)
 
 all: $(PROGRAMS) ## build the three programs into build/
 
-$(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c) $(LIB)
-$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/transaction.c) $(LIB)
+$(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c bridge/delivery.c bridge/answer.c) $(LIB)
+$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/transaction.c) $(LIB)
 $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
 	$(call say,LINK)$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
@@ -124,12 +124,17 @@ $(KAFKA_JARS)/.ready: tests/kafka/pom.xml
 
 # --- checks -----------------------------------------------------------------
 
+CHAOS = VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+	$(PY) tests/chaos/chaos.py
+
 check: ## everything .ci/run does: install, build, lint, unit and system tests
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory system
+	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
 
 unit: $(TESTS) ## unit tests (cmocka)
@@ -139,6 +144,13 @@ unit: $(TESTS) ## unit tests (cmocka)
 system: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## system tests (pytest, a real Kafka)
 	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
+
+chaos: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the promises under faults: S=120 SEED=7 MODE=three|one|both
+	@$(CHAOS) --seconds $(or $(S),60) $(addprefix --seed ,$(SEED)) --mode $(or $(MODE),three) \
+		$(CHAOS_ARGS)
+
+chaos-check: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the same, short, with a fixed seed
+	@$(CHAOS) --seconds 32 --seed 4340 --mode three
 
 test: unit system ## unit and system tests
 
@@ -165,6 +177,9 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
+model: ## the take-over protocol, every interleaving of it (spin)
+	@python3 tests/model/check.py
+
 format: $(VENV)/.ready ## rewrite the C files as .clang-format has it
 	@$(VENV)/bin/clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
@@ -190,4 +205,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system test asan tsan lint format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system chaos chaos-check test asan tsan lint model format demo demo-check bench help clean fuzz corpora

@@ -141,7 +141,8 @@ note_state(struct enricher *e)
 		e->probed_at_ms = now_ms;
 		atomic_store(&e->is_kafka_up,
 		    kafka_producer_probe(worker->commit.producer,
-			e->topics.names[TOPIC_EVENTS], PROBE_MS));
+			e->topics.names[TOPIC_EVENTS],
+			PROBE_MS) == KAFKA_THERE);
 	}
 	metric_set(METRIC_KAFKA_UP, NULL, NULL, atomic_load(&e->is_kafka_up));
 }

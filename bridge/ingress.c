@@ -33,12 +33,15 @@ is_ready(void *arg)
 {
 	struct ingress *ingress = arg;
 	struct webhooks *webhooks = &ingress->webhooks;
+	const struct deliveries *deliveries = &webhooks->deliveries;
 	struct site *site = webhooks_site(webhooks);
 	bool answer;
 
 	atomic_fetch_add(&webhooks->handling, 1);
 	answer = !atomic_load(&webhooks->is_draining) &&
-		 produce_is_ready(webhooks->produce) &&
+		 (produce_is_ready(deliveries->produce) ||
+		     (deliveries->spool != NULL &&
+			 spool_has_room(deliveries->spool))) &&
 		 keyring_is_ready(site->keyring);
 	atomic_fetch_sub(&webhooks->handling, 1);
 	site_release(site);
@@ -69,6 +72,13 @@ retire(struct ingress *ingress, struct site *site)
 	return false;
 }
 
+static bool
+is_other(const char *a, const char *b)
+{
+	return (a == NULL) != (b == NULL) ||
+	       (a != NULL && b != NULL && strcmp(a, b) != 0);
+}
+
 static void
 warn_of_fixed(const struct config *boot, const struct config *config)
 {
@@ -76,8 +86,12 @@ warn_of_fixed(const struct config *boot, const struct config *config)
 	    strcmp(boot->ingress.admin, config->ingress.admin) != 0 ||
 	    strcmp(boot->kafka.bootstrap_servers,
 		config->kafka.bootstrap_servers) != 0 ||
-	    strcmp(boot->topics.prefix, config->topics.prefix) != 0)
-		LOG_WARN("kafka, topics and addresses change at a restart");
+	    strcmp(boot->topics.prefix, config->topics.prefix) != 0 ||
+	    is_other(boot->ingress.spool.path, config->ingress.spool.path) ||
+	    boot->ingress.spool.bytes_max != config->ingress.spool.bytes_max ||
+	    boot->ingress.answer_within_ms != config->ingress.answer_within_ms)
+		LOG_WARN("kafka, topics, addresses, spool and answer_within "
+			 "change at a restart");
 }
 
 /* All or nothing: on any error the site in force stays. */
@@ -114,6 +128,21 @@ reload(struct ingress *ingress)
 	daemon_notify("READY=1");
 }
 
+/* The spool sends through the producer, and stores what the producer gives
+ * back: it stops sending first, and closes last. */
+static void
+close_deliveries(struct deliveries *deliveries, uint32_t within_ms)
+{
+	if (deliveries->spool != NULL) {
+		spool_stop_sending(deliveries->spool);
+		/* What is under way is on the disk, or about to be. */
+		if (!produce_is_up(deliveries->produce))
+			within_ms = 0;
+	}
+	produce_close(&deliveries->produce, within_ms);
+	spool_close(&deliveries->spool);
+}
+
 /* Order matters: 503 for whoever still comes, answers for all who wait, then
  * the records that outlived their answer, then the ends of the threads. The
  * port is not closed first: libmicrohttpd 0.9.75 may abort when a pool is
@@ -133,11 +162,13 @@ drain(struct ingress *ingress)
 	while (atomic_load(&webhooks->unanswered) > 0 &&
 	       clock_steady_ms() < until_ms)
 		poll(NULL, 0, DRAIN_STEP_MS);
+	atomic_store(&webhooks->is_closing, true);
 	/* Nobody waits in there, so this is short. */
 	while (atomic_load(&webhooks->handling) > 0)
 		poll(NULL, 0, DRAIN_STEP_MS);
 	left_ms = until_ms - clock_steady_ms();
-	produce_close(&webhooks->produce, left_ms > 0 ? (uint32_t)left_ms : 0);
+	close_deliveries(
+	    &webhooks->deliveries, left_ms > 0 ? (uint32_t)left_ms : 0);
 	while (atomic_load(&webhooks->unanswered) > 0)
 		poll(NULL, 0, DRAIN_STEP_MS);
 	LOG_INFO("stopped");
@@ -156,7 +187,7 @@ run(struct ingress *ingress)
 		case DAEMON_TICK:
 			break;
 		}
-		produce_tick(ingress->webhooks.produce);
+		produce_tick(ingress->webhooks.deliveries.produce);
 		close_idle_sites(ingress);
 	}
 }
@@ -182,6 +213,44 @@ open_port(struct ingress *ingress, struct error *err)
 }
 
 static enum status
+send_from_spool(void *arg, const struct kafka_record *record,
+    struct shipment *shipment, struct error *err)
+{
+	return produce_send(arg, record, shipment, err);
+}
+
+static bool
+is_kafka_up(void *arg)
+{
+	return produce_is_up(arg);
+}
+
+/* Kafka has three quarters of answer_within; the rest is for the disk. */
+static enum status
+open_spool(struct ingress *ingress, struct error *err)
+{
+	struct webhooks *webhooks = &ingress->webhooks;
+	const struct config *config = ingress->boot;
+	const struct spool_options options = {
+		.path = config->ingress.spool.path,
+		.file_bytes_max = config->ingress.spool.bytes_max,
+		.queue_bytes_max = config->kafka.queue_bytes_max,
+		.topics = &ingress->topics,
+		.on_done = delivery_on_spooled,
+		.send = send_from_spool,
+		.is_kafka_up = is_kafka_up,
+		.arg = webhooks->deliveries.produce,
+	};
+	enum status status = spool_open(
+	    &options, &webhooks->deliveries.spool, err);
+
+	if (status != STATUS_OK)
+		return error_add(err, status, "ingress.spool.path");
+	return deadlines_open(config->ingress.answer_within_ms / 4 * 3,
+	    webhook_on_patience_ended, webhooks, &webhooks->patience, err);
+}
+
+static enum status
 start(struct ingress *ingress, struct config *config, struct error *err)
 {
 	struct webhooks *webhooks = &ingress->webhooks;
@@ -195,8 +264,10 @@ start(struct ingress *ingress, struct config *config, struct error *err)
 	webhooks->encoding = (struct encoding){ .topics = &ingress->topics,
 		.format = config->topics.format };
 	pthread_mutex_init(&webhooks->lock, NULL);
-	status = produce_open(config, &ingress->topics, webhook_on_delivery,
-	    webhooks, &webhooks->produce, err);
+	status = produce_open(
+	    config, &ingress->topics, &webhooks->deliveries.produce, err);
+	if (status == STATUS_OK && config->ingress.spool.path != NULL)
+		status = open_spool(ingress, err);
 	if (status == STATUS_OK)
 		status = deadlines_open(config->ingress.answer_within_ms,
 		    webhook_on_expired, webhooks, &webhooks->deadlines, err);
@@ -216,7 +287,8 @@ stop(struct ingress *ingress)
 {
 	admin_close(&ingress->admin);
 	http_server_close(&ingress->server);
-	produce_close(&ingress->webhooks.produce, 0);
+	close_deliveries(&ingress->webhooks.deliveries, 0);
+	deadlines_close(&ingress->webhooks.patience);
 	deadlines_close(&ingress->webhooks.deadlines);
 	for (size_t i = 0; i < RETIRED_MAX; i++)
 		site_close(&ingress->retired[i]);
@@ -244,7 +316,7 @@ main(int argc, char **argv)
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
 	metric_set(METRIC_RELOAD_OK, NULL, NULL, 1);
-	produce_tick(ingress.webhooks.produce);
+	produce_tick(ingress.webhooks.deliveries.produce);
 	daemon_notify("READY=1");
 	run(&ingress);
 	drain(&ingress);

@@ -18,6 +18,11 @@ find_feed(struct worker *w, struct work *work, struct error *err)
 	status = work_decode(work, &decoded, err);
 	if (status == STATUS_OK) {
 		work->feed = feeds_find(&w->feeds, decoded.event.source);
+		/* The webhook has its time first. */
+		if (work->is_new && event_is_request(&decoded.event))
+			work->next.due_ms = clock_wall_ms() +
+					    reconcile_every_ms(
+						w, decoded.event.source);
 		if (work->feed == NULL)
 			status = error_set(err, STATUS_NO_MEMORY, "no memory");
 	}

@@ -34,7 +34,7 @@ write_row(const struct conversation *c, const struct rows *rows,
 
 static enum status
 send_record(struct worker *w, struct conversation *c, enum topic topic,
-    struct view id, struct error *err)
+    struct view id, bool is_deletion, struct error *err)
 {
 	const struct encode_record record = {
 		.topic = topic,
@@ -54,7 +54,10 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 	status = encode_record(&w->encoding, &record, &w->encoded, err);
 	if (status != STATUS_OK)
 		return status;
-	if (commit_send(&w->commit, &w->encoded.record) != STATUS_OK)
+	/* A compacted topic forgets the key: headers say what it was. */
+	if (is_deletion)
+		w->encoded.record.value = (struct view){ NULL, 0 };
+	if (commit_send(&w->commit, &w->encoded.record, c->work) != STATUS_OK)
 		return error_set(err, STATUS_TOO_LARGE,
 		    "the record is over message.max.bytes");
 	return STATUS_OK;
@@ -71,7 +74,7 @@ outcome_on_row(const struct rows *rows, uint64_t number, void *arg)
 	    VIEW_ARGS(c->decoded.event.id), rows_progress(rows)->generation,
 	    (unsigned long long)number);
 	write_row(c, rows, number, &w->body);
-	if (send_record(w, c, TOPIC_EXPORT_ROWS, view_of(id), &c->why) !=
+	if (send_record(w, c, TOPIC_EXPORT_ROWS, view_of(id), false, &c->why) !=
 	    STATUS_OK) {
 		c->outcome = FETCH_HOPELESS;
 		return false;
@@ -116,35 +119,49 @@ is_refused_for_good(const struct worker *w, const struct work *work)
 		   w->config->enricher.give_up_after_ms;
 }
 
-static void
-complete(struct worker *w, struct conversation *c)
+static enum status
+write_record(struct worker *w, struct conversation *c, struct error *err)
 {
 	static const struct {
 		enum topic topic;
 		const char *name;
+		bool is_deletion;
 	} outputs[] = {
 		[SOURCE_RECORD_SCAN] = { TOPIC_SCANS, "scan" },
 		[SOURCE_RECORD_EXPORT] = { TOPIC_EXPORTS, "export" },
+		[SOURCE_RECORD_FINDING] = { TOPIC_FINDINGS, "finding" },
+		[SOURCE_RECORD_TARGET] = { TOPIC_TARGETS, "target" },
+		[SOURCE_RECORD_TARGET_DELETED] = { TOPIC_TARGETS, "target",
+		    true },
+		[SOURCE_RECORD_SCORECARD] = { TOPIC_SCORECARDS, "scorecard" },
 	};
 	enum source_record output = SOURCE_RECORD_NONE;
 	char id[EVENT_TEXT_BYTES];
 	enum status status;
 
-	if (is_refused_for_good(w, c->work)) {
-		error_set(
-		    &c->why, STATUS_ABORTED, "Kafka did not take its records");
-		give_up(w, c, c->work->next.attempts + 1);
-		return;
-	}
 	tree_reset(&w->body);
 	status = c->binding->contract->enrich(
-	    &c->decoded.event, &c->replies, &w->body, &output, &c->why);
-	if (status == STATUS_OK && output != SOURCE_RECORD_NONE) {
-		snprintf(id, sizeof(id), "%.*s/%s",
-		    VIEW_ARGS(c->decoded.event.id), outputs[output].name);
-		status = send_record(
-		    w, c, outputs[output].topic, view_of(id), &c->why);
-	}
+	    &c->decoded.event, &c->replies, &w->body, &output, err);
+	if (status != STATUS_OK || output == SOURCE_RECORD_NONE)
+		return status;
+	snprintf(id, sizeof(id), "%.*s/%s", VIEW_ARGS(c->decoded.event.id),
+	    outputs[output].name);
+	return send_record(w, c, outputs[output].topic, view_of(id),
+	    outputs[output].is_deletion, err);
+}
+
+static void
+complete(struct worker *w, struct conversation *c)
+{
+	enum status status;
+
+	if (is_refused_for_good(w, c->work))
+		status = error_set(
+		    &c->why, STATUS_ABORTED, "Kafka did not take its records");
+	else if (event_is_request(&c->decoded.event))
+		status = reconcile_complete(w, c, &c->why);
+	else
+		status = write_record(w, c, &c->why);
 	if (status != STATUS_OK) {
 		give_up(w, c, c->work->next.attempts + 1);
 		return;
@@ -154,26 +171,41 @@ complete(struct worker *w, struct conversation *c)
 	commit_touch(&w->commit, c->work);
 }
 
+static int64_t
+count_wait_ms(struct worker *w, struct conversation *c)
+{
+	const struct config_enricher *config = &w->config->enricher;
+	struct work_status *next = &c->work->next;
+
+	if (c->outcome == FETCH_RETRY)
+		return outcome_backoff_ms(
+		    w, ++next->attempts, config->retry_to_ms);
+	next->polls++;
+	if (!event_is_request(&c->decoded.event))
+		return outcome_backoff_ms(w, next->polls, config->poll_to_ms);
+	error_set(&c->why, STATUS_UNAVAILABLE,
+	    "no webhook came, and the vendor's API tells no end of it");
+	return reconcile_every_ms(w, c->decoded.event.source);
+}
+
 /* Retries and polls, each with its own count and longest wait. */
 static void
 postpone(struct worker *w, struct conversation *c)
 {
 	const struct config_enricher *config = &w->config->enricher;
-	const bool is_poll = c->outcome == FETCH_LATER;
 	struct work_status *next = &c->work->next;
 	const int64_t now_ms = clock_wall_ms();
 	const int64_t end_ms = next->first_ms + config->give_up_after_ms;
-	int64_t wait_ms;
+	int64_t wait_ms = count_wait_ms(w, c);
 
-	*(is_poll ? &next->polls : &next->attempts) += 1;
-	wait_ms = is_poll
-		      ? outcome_backoff_ms(w, next->polls, config->poll_to_ms)
-		      : outcome_backoff_ms(
-			    w, next->attempts, config->retry_to_ms);
-	if (c->retry_after_ms > 0)
+	if (c->retry_after_ms > 0) {
 		wait_ms = c->retry_after_ms;
+		feed_pause(c->work->feed, wait_ms < config->retry_to_ms
+					      ? wait_ms
+					      : config->retry_to_ms);
+	}
 	if (now_ms >= end_ms) {
-		give_up(w, c, next->attempts);
+		give_up(w, c, next->attempts + next->polls);
 		return;
 	}
 	/* A vendor may ask for any wait; the end comes when it comes. */

@@ -4,9 +4,13 @@
 #include "vulnbus/port.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "vulnbus/accept.h"
+#include "vulnbus/answer.h"
+#include "vulnbus/authenticate.h"
 #include "vulnbus/log.h"
+#include "vulnbus/metrics.h"
 
 static void
 handle_connector(struct site *site, const struct binding *binding,
@@ -33,6 +37,57 @@ handle_connector(struct site *site, const struct binding *binding,
 	buffer_clear(&document);
 }
 
+static bool
+is_word(struct view text, struct view word)
+{
+	return text.len == word.len &&
+	       strncasecmp(text.data, word.data, word.len) == 0;
+}
+
+/* "application/json", "application/cloudevents+json; charset=utf-8", or
+ * nothing: not every vendor says what it sends. */
+static bool
+is_json(const struct http_request *request)
+{
+	size_t count;
+	struct view type = http_request_header(request, "Content-Type", &count);
+	const struct view suffix = VIEW("+json");
+
+	type = view_trim(view_cut(&type, ';'));
+	if (count > 1)
+		return false;
+	if (type.len == 0 || is_word(type, VIEW("application/json")))
+		return true;
+	return type.len > suffix.len && memchr(type.data, '/', type.len) &&
+	       is_word((struct view){ type.data + type.len - suffix.len,
+			   suffix.len },
+		   suffix);
+}
+
+static bool
+is_plain(const struct http_request *request)
+{
+	size_t count;
+	const struct view coding = view_trim(
+	    http_request_header(request, "Content-Encoding", &count));
+
+	return count <= 1 &&
+	       (coding.len == 0 || is_word(coding, VIEW("identity")));
+}
+
+/* The body of a source that signs is not kept: "The request body can be
+ * entirely discarded as it brings no additional value" (Using VDR Webhooks).
+ * That of any other is the document. */
+static void
+choose_body(const struct binding *binding, const struct config *config,
+    struct http_request *request)
+{
+	if (binding->contract->authentication.proof != SOURCE_PROOF_SECRET_PATH)
+		http_request_discard_body(request);
+	else if (!is_json(request) || !is_plain(request))
+		answer(request, config, binding->config->name, 415);
+}
+
 /* Before the body is read: source and secret, then the method. */
 void
 port_on_headers(struct http_request *request, void *arg)
@@ -45,17 +100,36 @@ port_on_headers(struct http_request *request, void *arg)
 	    &site->bindings, http_request_path(request), &binding);
 
 	if (route == ACCEPT_NOTHING)
-		webhook_refuse(request, site->config, "", 404);
+		answer(request, site->config, "", 404);
 	else if (route == ACCEPT_HOOK && strcmp(method, "POST") != 0)
-		webhook_refuse(
-		    request, site->config, binding->config->name, 405);
-	else if (route == ACCEPT_CONNECTOR && strcmp(method, "GET") != 0)
+		answer(request, site->config, binding->config->name, 405);
+	else if (route == ACCEPT_HOOK)
+		choose_body(binding, site->config, request);
+	else if (strcmp(method, "GET") != 0)
 		http_request_answer(request,
 		    &(struct http_answer){ .code = 405, .allow = "GET" });
-	/* "The request body can be entirely discarded as it brings no
-	 * additional value" (Using VDR Webhooks). */
-	http_request_discard_body(request);
+	if (route != ACCEPT_HOOK)
+		http_request_discard_body(request);
 	site_release(site);
+}
+
+/* What disagrees is counted and logged, never refused, never followed. */
+static void
+check_hint(const struct binding *binding, struct http_request *request)
+{
+	const char *name = binding->contract->authentication.hint;
+	const char *source = binding->config->name;
+	size_t count = 0;
+	struct view hint;
+
+	if (name == NULL)
+		return;
+	hint = http_request_header(request, name, &count);
+	if (count == 0 || authenticate_hint_agrees(binding, hint))
+		return;
+	metric_add(METRIC_HINT_MISMATCHES, source, NULL, 1);
+	LOG_INFO("X-Signature names another algorithm or key",
+	    LOG_TEXT("source", source));
 }
 
 void
@@ -69,13 +143,14 @@ port_on_request(struct http_request *request, void *arg)
 	switch (accept_route(site->config, &site->bindings,
 	    http_request_path(request), &binding)) {
 	case ACCEPT_HOOK:
+		check_hint(binding, request);
 		webhook_take(webhooks, site, binding, request);
 		break;
 	case ACCEPT_CONNECTOR:
 		handle_connector(site, binding, request);
 		break;
 	case ACCEPT_NOTHING:
-		webhook_refuse(request, site->config, "", 404);
+		answer(request, site->config, "", 404);
 		break;
 	}
 	site_release(site);

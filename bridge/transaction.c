@@ -24,8 +24,8 @@ describe_wreck(const struct work *work, struct event *event)
 }
 
 static enum status
-send_dead_letter(struct worker *w, const struct work *work, struct event *event,
-    struct error *err)
+send_dead_letter(
+    struct worker *w, struct work *work, struct event *event, struct error *err)
 {
 	const struct binding *binding = bindings_find(
 	    &w->site->bindings, event->source);
@@ -44,23 +44,24 @@ send_dead_letter(struct worker *w, const struct work *work, struct event *event,
 	    view_of(work->trace), clock_wall_ms(), &w->encoded, err);
 
 	if (status == STATUS_OK)
-		status = commit_send(&w->commit, &w->encoded.record);
+		status = commit_send(&w->commit, &w->encoded.record, work);
 	return status;
 }
 
 /* The dead letter of a doomed work, in the transaction that ends it. */
 static void
-bury(struct worker *w, const struct work *work)
+bury(struct worker *w, struct work *work)
 {
 	struct decoded decoded;
 	struct error err;
-	enum status status;
+	enum status status = STATUS_TOO_LARGE;
 
 	decoded_init(&decoded);
 	if (!work_is_loaded(work) ||
 	    work_decode(work, &decoded, &err) != STATUS_OK)
 		describe_wreck(work, &decoded.event);
-	status = send_dead_letter(w, work, &decoded.event, &err);
+	if (!work->is_doom_short)
+		status = send_dead_letter(w, work, &decoded.event, &err);
 	if (status != STATUS_OK) {
 		/* Its attributes may be what does not fit. */
 		tree_reset(&decoded.event.attributes);
@@ -115,6 +116,23 @@ work_undone(struct worker *w, struct work *work)
 				  w->config->enricher.retry_to_ms));
 }
 
+/* Tried again it would be refused again, and all others with it. */
+static void
+work_refused(struct worker *w, struct work *work, const struct error *why)
+{
+	const bool was_doomed = work->doom != NULL;
+
+	LOG_WARN("event given up", LOG_TEXT("event.id", work->key),
+	    LOG_TEXT("reason", why->text));
+	worker_end_conversation(w, work);
+	if (!work->is_new)
+		work_undo(work);
+	work->is_doom_short = was_doomed;
+	work_doom(work, why->text, "commit", work->next.attempts + 1, 0,
+	    clock_wall_ms());
+	commit_touch(&w->commit, work);
+}
+
 enum status
 transaction_end(struct worker *w, struct error *err)
 {
@@ -138,6 +156,8 @@ transaction_end(struct worker *w, struct error *err)
 		dirty->is_dirty = false;
 		if (status == STATUS_OK)
 			work_committed(w, dirty);
+		else if (status == STATUS_ABORTED && dirty == w->commit.refused)
+			work_refused(w, dirty, &w->commit.refusal);
 		else if (status == STATUS_ABORTED)
 			work_undone(w, dirty);
 	}

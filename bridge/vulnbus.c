@@ -68,6 +68,17 @@ static const struct tool_command commands[] = {
 	    "standard\n"
 	    "error (as {\"error\": ...} with --json) and passed over.\n",
 	    tool_tail },
+	{ "export", "[--query JSON] [--id ID] SOURCE",
+	    "ask a vendor for an export whose webhook comes here",
+	    "      --query JSON  what to export, in the vendor's grammar "
+	    "(default {}: all)\n"
+	    "      --id ID       ask for nothing: expect the export of that "
+	    "id, which was\n"
+	    "                    asked for elsewhere\n"
+	    "\n"
+	    "When no webhook has come after api.reconcile_every, the enricher "
+	    "asks the vendor.\n",
+	    tool_export },
 	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
 	    help },
 	{ "version", "", "print the version", NULL, version },

@@ -5,11 +5,13 @@
  * place where the ingress' stages meet. */
 #include "vulnbus/webhook.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vulnbus/accept.h"
+#include "vulnbus/answer.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/normalise.h"
@@ -18,16 +20,15 @@
  * answer it: the handler, each record under way, a wait for a key. */
 struct webhook {
 	struct deadline deadline;
+	struct deadline patience; /* with Kafka: the spool needs its time too */
 	struct webhooks *webhooks;
 	struct site *site;
 	const struct binding *binding;
 	struct http_request *request; /* gone once answered */
-	int64_t started_us;
 	int64_t received_ms;
 	atomic_int holders;
 	atomic_bool is_answered;
-	atomic_int records_pending;
-	atomic_bool has_failed;
+	struct delivery *delivery; /* held */
 	struct buffer token;
 	char peer[PEER_TEXT_BYTES];
 	char trace[TRACEPARENT_BYTES + 1];
@@ -52,26 +53,35 @@ webhook_release(struct webhook *webhook)
 	/* Never the last holder: the main thread keeps sites until they are
 	 * idle, so that none is closed on a thread of its own. */
 	site_release(webhook->site);
+	delivery_release(webhook->delivery);
 	buffer_clear(&webhook->token);
 	free(webhook);
 }
 
-static uint32_t
-retry_after_s(const struct config *config, unsigned code)
+/* Each holds the webhook while it runs. */
+static void
+start_clocks(struct webhook *webhook)
 {
-	if (code == 429)
-		return 60;
-	return code == 503 ? (config->ingress.retry_after_ms + 999) / 1000 : 0;
+	struct webhooks *webhooks = webhook->webhooks;
+
+	atomic_fetch_add(&webhook->holders, 1);
+	deadlines_add(webhooks->deadlines, &webhook->deadline);
+	if (webhooks->patience == NULL)
+		return;
+	atomic_fetch_add(&webhook->holders, 1);
+	deadlines_add(webhooks->patience, &webhook->patience);
 }
 
 static void
-count_answer(const char *source, unsigned code, int64_t started_us)
+stop_clocks(struct webhook *webhook)
 {
-	char text[8];
+	struct webhooks *webhooks = webhook->webhooks;
 
-	snprintf(text, sizeof(text), "%u", code);
-	metric_add(METRIC_WEBHOOKS, source, text, 1);
-	metric_answer_time(clock_steady_us() - started_us);
+	if (deadlines_remove(webhooks->deadlines, &webhook->deadline))
+		webhook_release(webhook);
+	if (webhooks->patience != NULL &&
+	    deadlines_remove(webhooks->patience, &webhook->patience))
+		webhook_release(webhook);
 }
 
 /* Whoever comes first answers; the others find it done. */
@@ -82,9 +92,7 @@ webhook_answer(struct webhook *webhook, unsigned code, const char *why)
 
 	if (atomic_exchange(&webhook->is_answered, true))
 		return;
-	if (deadlines_remove(webhook->webhooks->deadlines, &webhook->deadline))
-		webhook_release(webhook);
-	count_answer(source, code, webhook->started_us);
+	stop_clocks(webhook);
 	if (code == 202)
 		LOG_DEBUG("accepted", LOG_TEXT("source", source));
 	else
@@ -92,9 +100,7 @@ webhook_answer(struct webhook *webhook, unsigned code, const char *why)
 		    LOG_INT("http.response.status_code", code),
 		    LOG_TEXT("client.ip", webhook->peer),
 		    LOG_TEXT("reason", why));
-	http_request_answer(webhook->request,
-	    &(struct http_answer){ .code = code,
-		.retry_after_s = retry_after_s(webhook->site->config, code) });
+	answer(webhook->request, webhook->site->config, source, code);
 	atomic_fetch_sub(&webhook->webhooks->unanswered, 1);
 }
 
@@ -108,36 +114,31 @@ webhook_on_expired(struct deadline *deadline, void *arg)
 	webhook_release(webhook);
 }
 
-/* The last record decides: 202 only if Kafka has acknowledged all of them. */
-static void
-settle(struct webhook *webhook, const char *why)
+void
+webhook_on_patience_ended(struct deadline *patience, void *arg)
 {
-	const char *source = webhook->binding->config->name;
+	struct webhooks *webhooks = arg;
+	struct webhook *webhook =
+	    (struct webhook *)(void *)((char *)patience -
+				       offsetof(struct webhook, patience));
 
-	if (why != NULL) {
-		atomic_store(&webhook->has_failed, true);
-		metric_add(METRIC_EVENTS_FAILED, source, NULL, 1);
-	}
-	if (atomic_fetch_sub(&webhook->records_pending, 1) != 1)
-		return;
-	if (atomic_load(&webhook->has_failed))
-		webhook_answer(webhook, 503, why == NULL ? "not safe" : why);
-	else
-		webhook_answer(webhook, 202, NULL);
+	atomic_fetch_add(&webhooks->handling, 1);
+	if (!atomic_load(&webhooks->is_closing))
+		delivery_hurry(webhook->delivery);
+	atomic_fetch_sub(&webhooks->handling, 1);
+	webhook_release(webhook);
 }
 
-void
-webhook_on_delivery(
-    void *record_arg, const char *why, int64_t offset, void *arg)
+/* delivery_end_f: 202 only if every record is safe. */
+static void
+on_delivery_ended(void *owner, enum status status, const char *why)
 {
-	struct webhook *webhook = record_arg;
+	struct webhook *webhook = owner;
 
-	(void)offset;
-	(void)arg;
-	if (why == NULL)
-		metric_add(METRIC_EVENTS_DELIVERED,
-		    webhook->binding->config->name, NULL, 1);
-	settle(webhook, why);
+	metric_add(status == STATUS_OK ? METRIC_EVENTS_DELIVERED
+				       : METRIC_EVENTS_FAILED,
+	    webhook->binding->config->name, NULL, 1);
+	webhook_answer(webhook, status_http(status), why);
 	webhook_release(webhook);
 }
 
@@ -160,16 +161,8 @@ send_event(struct webhook *webhook, struct event *event, enum status normalised,
 		    &(struct encode_failure){
 			.reason = reason, .stage = "normalise", .attempts = 1 },
 		    base_url, trace, webhook->received_ms, &encoded, err);
-	if (status == STATUS_OK) {
-		atomic_fetch_add(&webhook->holders, 1);
-		atomic_fetch_add(&webhook->records_pending, 1);
-		status = produce_send(
-		    webhook->webhooks->produce, &encoded.record, webhook, err);
-		if (status != STATUS_OK) {
-			atomic_fetch_sub(&webhook->records_pending, 1);
-			webhook_release(webhook);
-		}
-	}
+	if (status == STATUS_OK)
+		status = delivery_add(webhook->delivery, &encoded.record, err);
 	encoded_clear(&encoded);
 	return status;
 }
@@ -188,7 +181,8 @@ send_events(struct webhook *webhook, const struct json_value *document,
 
 		event_init(&event);
 		normalised = normalise(webhook->binding, document, i,
-		    "jws-es512", webhook->received_ms, &event, &why);
+		    authenticate_proof(webhook->binding), webhook->received_ms,
+		    &event, &why);
 		if (normalised == STATUS_OK || normalised == STATUS_UNKNOWN) {
 			status = send_event(
 			    webhook, &event, normalised, why.text, err);
@@ -201,21 +195,21 @@ send_events(struct webhook *webhook, const struct json_value *document,
 	return status == STATUS_END ? STATUS_OK : status;
 }
 
-/* The whole of it for what is proved. records_pending starts at one, which is
- * ours, so that early reports do not answer before the last event is out. */
+/* The whole of it for what is proved. */
 static void
 handle_proved(struct webhook *webhook, const struct proved *proved)
 {
 	struct error err = { "not JSON" };
 	enum status status = STATUS_INVALID;
 
-	atomic_store(&webhook->records_pending, 1);
 	if (proved->claims != NULL)
 		status = send_events(webhook, json_root(proved->claims), &err);
-	if (status == STATUS_OK)
-		settle(webhook, NULL);
-	else
+	if (status != STATUS_OK) {
 		webhook_answer(webhook, status_http(status), err.text);
+		return;
+	}
+	atomic_fetch_add(&webhook->holders, 1); /* on_delivery_ended's */
+	delivery_seal(webhook->delivery);
 }
 
 static void
@@ -265,6 +259,26 @@ handle(struct webhook *webhook, bool may_wait)
 	proved_clear(&proved);
 }
 
+/* The path was the proof. The body is read before the deadline may answer and
+ * so end the request that holds it; the document has texts of its own. */
+static void
+handle_body(struct webhook *webhook)
+{
+	struct error err = { "" };
+	struct proved proved;
+	enum status status;
+
+	proved_init(&proved);
+	status = authenticate_body(
+	    http_request_body(webhook->request), &proved, &err);
+	start_clocks(webhook);
+	if (status == STATUS_OK)
+		handle_proved(webhook, &proved);
+	else
+		webhook_answer(webhook, status_http(status), err.text);
+	proved_clear(&proved);
+}
+
 static void
 on_key_ready(void *arg)
 {
@@ -287,16 +301,19 @@ webhook_new(struct webhooks *webhooks, struct site *site,
 	struct webhook *webhook = calloc(1, sizeof(*webhook));
 	size_t count;
 
-	if (webhook == NULL)
+	if (webhook != NULL)
+		webhook->delivery = delivery_new(
+		    &webhooks->deliveries, on_delivery_ended, webhook);
+	if (webhook == NULL || webhook->delivery == NULL) {
+		free(webhook);
 		return NULL;
+	}
 	webhook->webhooks = webhooks;
 	webhook->site = site_hold(site);
 	webhook->binding = binding;
 	webhook->request = request;
-	webhook->started_us = http_request_started_us(request);
 	webhook->received_ms = clock_wall_ms();
-	/* Ours and the deadline's. */
-	atomic_init(&webhook->holders, 2);
+	atomic_init(&webhook->holders, 1);
 	buffer_init(&webhook->token, JWS_BYTES_MAX + 1);
 	accept_peer(&site->config->ingress.trusted_proxies,
 	    http_request_peer(request),
@@ -306,35 +323,6 @@ webhook_new(struct webhooks *webhooks, struct site *site,
 	    webhook->trace);
 	atomic_fetch_add(&webhooks->unanswered, 1);
 	return webhook;
-}
-
-static void
-check_hint(const struct binding *binding, struct http_request *request)
-{
-	const char *name = binding->contract->authentication.hint;
-	const char *source = binding->config->name;
-	size_t count = 0;
-	struct view hint;
-
-	if (name == NULL)
-		return;
-	hint = http_request_header(request, name, &count);
-	if (count == 0 || authenticate_hint_agrees(binding, hint))
-		return;
-	metric_add(METRIC_HINT_MISMATCHES, source, NULL, 1);
-	LOG_INFO("X-Signature names another algorithm or key",
-	    LOG_TEXT("source", source));
-}
-
-void
-webhook_refuse(struct http_request *request, const struct config *config,
-    const char *source, unsigned code)
-{
-	count_answer(source, code, http_request_started_us(request));
-	http_request_answer(
-	    request, &(struct http_answer){ .code = code,
-			 .allow = code == 405 ? "POST" : NULL,
-			 .retry_after_s = retry_after_s(config, code) });
 }
 
 /* What needs no waiting, in the order of the contract; then the request is
@@ -357,15 +345,19 @@ take(struct webhooks *webhooks, struct site *site,
 	if (!atomic_load(&webhooks->is_draining))
 		webhook = webhook_new(webhooks, site, binding, request);
 	if (webhook == NULL) {
-		webhook_refuse(request, site->config, source, 503);
+		answer(request, site->config, source, 503);
 		return;
 	}
 	http_request_suspend(request);
+	if (how->proof == SOURCE_PROOF_SECRET_PATH) {
+		handle_body(webhook);
+		webhook_release(webhook);
+		return;
+	}
 	header = http_request_header(request, how->header, &count);
-	check_hint(binding, request);
 	status = authenticate_token(how, header, count, &token, &err);
 	buffer_append_view(&webhook->token, token);
-	deadlines_add(webhooks->deadlines, &webhook->deadline);
+	start_clocks(webhook);
 	if (offenders_is_blocked(site->offenders, source,
 		view_of(webhook->peer), clock_steady_ms()))
 		webhook_answer(webhook, 429, "too many bad signatures");

@@ -33,6 +33,7 @@ worker_end_conversation(struct worker *w, struct work *work)
 		at = &(*at)->next;
 	*at = work->conversation->next;
 	work->feed->active--;
+	feed_spent(work->feed, work->conversation->requests);
 	fetch_close(work->conversation);
 	work->conversation = NULL;
 }

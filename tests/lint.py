@@ -37,7 +37,7 @@ SOURCE_MAY_SYSTEM = {
 }
 
 STAGES = {
-    "accept", "authenticate", "normalise", "produce",   # of the ingress
+    "accept", "authenticate", "normalise", "produce", "spool",   # of the ingress
     "consume", "fetch", "rows", "commit",               # of the enricher
 }
 
@@ -55,11 +55,15 @@ FLOW = {
     "work": {"encode"},
     "feed": {"binding", "site", "work"},
     "admin": {"http_server"},
+    "shipment": set(),
+    "spool_record": {"kafka", "topics"},
+    "spool_rows": {"kafka", "shipment", "spool_record", "topics"},
     # the ingress
     "accept": {"address", "binding"},
     "authenticate": {"binding", "keys"},
     "normalise": {"binding"},
-    "produce": {"kafka_producer", "topics"},
+    "produce": {"kafka_producer", "shipment", "topics"},
+    "spool": {"spool_record", "spool_rows"},
     # the enricher
     "consume": {"kafka_consumer", "partition", "topics", "work"},
     "fetch": {"binding", "http_client", "rows", "site", "work"},
@@ -76,7 +80,8 @@ STAGE_SEAMS = {("site", "authenticate"), ("fetch", "rows")}
 TOOL_MAY = {"binding", "encode", "keys", "site", "topics"}
 
 # Headers that are not named after a file: where they belong.
-HEADER_HOME = {"status": "core", "version": "core", "source": "interface"}
+HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
+               "shipment": "flow"}
 
 # --- (b) doors ---------------------------------------------------------------
 
@@ -90,6 +95,7 @@ DOORS = [
     (r"msgpack(\.h|/.*)", {"bridge/core/msgpack.c"}),
     (r"yaml\.h", {"bridge/core/yaml.c"}),
     (r"openssl/.*", {"bridge/core/crypto.c"}),
+    (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
     (r"cmocka\.h", re.compile(r"tests/unit/")),
 ]
 # Measured against the bare library.

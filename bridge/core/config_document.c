@@ -200,8 +200,9 @@ config_print_example(FILE *out)
 		}
 		if (!view_equal(subsection, subsection_of(key))) {
 			subsection = subsection_of(key);
-			fprintf(out, "%*s%.*s:\n", indent, "",
-			    VIEW_ARGS(subsection));
+			if (subsection.len > 0)
+				fprintf(out, "%*s%.*s:\n", indent, "",
+				    VIEW_ARGS(subsection));
 		}
 		if (subsection.len > 0)
 			indent += 2;

@@ -127,3 +127,15 @@ event_from_tree(const struct tree *t, uint32_t index, struct event *event,
 		tree_copy(&event->attributes, t, attributes);
 	return event_check(event, err);
 }
+
+bool
+event_is_request(const struct event *event)
+{
+	const struct view suffix = VIEW(".requested");
+	const struct view kind = event->kind;
+
+	return kind.len > suffix.len &&
+	       view_equal((struct view){ kind.data + kind.len - suffix.len,
+			      suffix.len },
+		   suffix);
+}

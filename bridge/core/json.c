@@ -92,6 +92,21 @@ json_element(const struct json_value *value, size_t index)
 	return wrap(json_array_get(unwrap(value), index));
 }
 
+bool
+json_each(const struct json_value *map, struct json_each *each)
+{
+	/* jansson's iterators want a pointer they may write through. */
+	json_t *json = (json_t *)(uintptr_t)map;
+
+	each->at = each->at == NULL ? json_object_iter(json)
+				    : json_object_iter_next(json, each->at);
+	if (each->at == NULL)
+		return false;
+	each->name = view_of(json_object_iter_key(each->at));
+	each->value = wrap(json_object_iter_value(each->at));
+	return true;
+}
+
 struct view
 json_text(const struct json_value *value)
 {

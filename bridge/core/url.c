@@ -61,8 +61,8 @@ url_decode(struct view text, struct buffer *out)
 }
 
 void
-url_fill(
-    struct view base, struct view template, struct view id, struct buffer *out)
+url_fill(struct view base, struct view template, struct view id,
+    struct view other, struct buffer *out)
 {
 	buffer_append_view(out, base);
 	while (template.len > 0) {
@@ -72,8 +72,9 @@ url_fill(
 			close = memchr(template.data, '}', template.len);
 		if (close != NULL) {
 			const size_t len = (size_t)(close - template.data) + 1;
+			const struct view name = { template.data, len };
 
-			url_encode(id, out);
+			url_encode(view_is(name, "{id}") ? id : other, out);
 			template.data += len;
 			template.len -= len;
 			continue;

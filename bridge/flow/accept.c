@@ -27,6 +27,10 @@ check_secret(const struct bindings *bindings, struct view source,
 		sizeof(digest) });
 	if (!is_right || binding == NULL)
 		return ACCEPT_NOTHING;
+	/* Only what signs has a connector document. */
+	if (route == ACCEPT_CONNECTOR &&
+	    binding->contract->authentication.proof != SOURCE_PROOF_JWS_ES512)
+		return ACCEPT_NOTHING;
 	*out_binding = binding;
 	return route;
 }

@@ -116,6 +116,27 @@ authenticate(struct keyring *keyring, const struct binding *binding,
 	return status;
 }
 
+enum status
+authenticate_body(struct view body, struct proved *proved, struct error *err)
+{
+	const enum status status = json_parse(body, &proved->claims, err);
+
+	if (status != STATUS_TOO_MANY)
+		return status;
+	return error_add(err, STATUS_INVALID, "body");
+}
+
+const char *
+authenticate_proof(const struct binding *binding)
+{
+	static const char *const names[] = {
+		[SOURCE_PROOF_JWS_ES512] = "jws-es512",
+		[SOURCE_PROOF_SECRET_PATH] = "secret-path",
+	};
+
+	return names[binding->contract->authentication.proof];
+}
+
 bool
 authenticate_hint_agrees(const struct binding *binding, struct view hint)
 {

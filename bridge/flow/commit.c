@@ -2,6 +2,7 @@
 #include "vulnbus/commit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
@@ -11,16 +12,27 @@
 #define STATE_BYTES_MAX    (5u << 20)
 #define STATE_NODES_MAX    64
 
-/* Where a state record came to stand: from there it can be read again. Only
- * state records are sent with an argument. */
+/* Where a state record came to stand: from there it can be read again. And
+ * whose record the brokers will never take: it must not keep the others of its
+ * transaction, and of all to come, from being committed. */
 static void
-on_delivery(void *record_arg, const char *why, int64_t offset, void *arg)
+on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 {
+	struct commit *commit = arg;
 	struct work *work = record_arg;
 
-	(void)arg;
-	if (work != NULL && why == NULL)
-		work->sent_offset = offset;
+	if (report->status == STATUS_OK) {
+		if (strcmp(report->topic, commit->topics->names[TOPIC_STATE]) ==
+		    0)
+			work->sent_offset = report->offset;
+	} else if (commit->refused == NULL &&
+		   (report->status == STATUS_TOO_LARGE ||
+		       report->status == STATUS_INVALID)) {
+		commit->refused = work;
+		error_set(&commit->refusal, report->status,
+		    "Kafka refuses its record on %s: %s", report->topic,
+		    report->why);
+	}
 }
 
 enum status
@@ -33,6 +45,7 @@ commit_open(const struct config *config, const struct topics *topics,
 		.client = "vulnbus-enricher",
 		.transactional_id = id,
 		.on_delivery = on_delivery,
+		.arg = commit,
 		.transaction_timeout_ms =
 		    config->enricher.transaction_timeout_ms,
 	};
@@ -74,6 +87,7 @@ begin(struct commit *commit)
 	commit->is_open = commit->status == STATUS_OK;
 	commit->rows = 0;
 	commit->bytes = 0;
+	commit->refused = NULL;
 }
 
 static enum status
@@ -102,9 +116,10 @@ send(
 }
 
 enum status
-commit_send(struct commit *commit, const struct kafka_record *record)
+commit_send(
+    struct commit *commit, const struct kafka_record *record, struct work *work)
 {
-	return send(commit, record, NULL);
+	return send(commit, record, work);
 }
 
 void

@@ -107,6 +107,26 @@ spend(struct feed *feed, const struct binding *binding, double share)
 	return true;
 }
 
+void
+feed_spent(struct feed *feed, uint32_t requests)
+{
+	/* The first was paid for when the work was given out. */
+	if (feed->budget_at_ms != 0 && requests > 1)
+		feed->budget -= requests - 1;
+}
+
+void
+feed_pause(struct feed *feed, int64_t ms)
+{
+	const int64_t until_ms = clock_wall_ms() + ms;
+
+	if (until_ms <= feed->ready_at_ms)
+		return;
+	feed->ready_at_ms = until_ms;
+	LOG_INFO("the vendor asks for a pause", LOG_TEXT("source", feed->name),
+	    LOG_INT("wait_ms", ms));
+}
+
 /* While the vendor refuses the token, one call a minute finds out whether it
  * still does. */
 static bool
@@ -117,6 +137,8 @@ may_ask(struct feed *feed, const struct binding *binding, double share)
 	if (feed->active >= binding->config->api.max_concurrent)
 		return false;
 	if (feed->is_unauthorised && now_ms < feed->probe_at_ms)
+		return false;
+	if (clock_wall_ms() < feed->ready_at_ms)
 		return false;
 	if (!spend(feed, binding, share))
 		return false;

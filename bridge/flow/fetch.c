@@ -177,7 +177,7 @@ make_url(const struct conversation *c, const struct source_request *request,
 
 	if (request->path != NULL)
 		url_fill(base, view_of(binding_path(c->binding, request->path)),
-		    request->id, out);
+		    request->id, view_of(request->other), out);
 	else
 		status = url_resolve(base, request->location, out, err);
 	if (status != STATUS_OK)
@@ -246,6 +246,8 @@ send_request(struct conversation *c, const struct source_request *request,
 			.arg = c,
 		    },
 		    &c->call, err);
+	if (status == STATUS_OK)
+		c->requests++;
 	buffer_clear(&url);
 	buffer_clear(&authorization);
 	return status;

@@ -17,17 +17,24 @@
 struct produce {
 	const struct config *config;
 	const struct topics *topics;
-	kafka_delivery_f *on_delivery;
-	void *arg;
 	struct kafka_producer *producer; /* under `lock`; NULL in between */
 	pthread_rwlock_t lock;
 	pthread_mutex_t probing; /* held while the producer is probed */
 	pthread_t thread;
 	atomic_bool is_stopping;
 	atomic_bool is_prepared;
-	atomic_bool is_up;
-	bool was_up; /* the ticking thread's */
+	atomic_int reach; /* enum kafka_reach */
+	bool was_up;      /* the ticking thread's */
 };
+
+static void
+on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
+{
+	struct shipment *shipment = record_arg;
+
+	(void)arg;
+	shipment->on_report(shipment, report->status, report->why);
+}
 
 static enum status
 open_producer(
@@ -36,8 +43,8 @@ open_producer(
 	const struct kafka_producer_options options = {
 		.config = produce->config,
 		.client = "vulnbus-ingress",
-		.on_delivery = produce->on_delivery,
-		.arg = produce->arg,
+		.on_delivery = on_delivery,
+		.is_patient = produce->config->ingress.spool.path != NULL,
 	};
 
 	return kafka_producer_open(&options, out, err);
@@ -51,7 +58,7 @@ rebuild(struct produce *produce)
 	struct kafka_producer *broken, *fresh = NULL;
 	struct error err;
 
-	atomic_store(&produce->is_up, false);
+	atomic_store(&produce->reach, KAFKA_AWAY);
 	LOG_WARN("kafka producer is rebuilt after a fatal error");
 	pthread_rwlock_wrlock(&produce->lock);
 	broken = produce->producer;
@@ -89,8 +96,7 @@ serve_reports(void *arg)
 
 enum status
 produce_open(const struct config *config, const struct topics *topics,
-    kafka_delivery_f *on_delivery, void *arg, struct produce **out_produce,
-    struct error *err)
+    struct produce **out_produce, struct error *err)
 {
 	struct produce *produce = calloc(1, sizeof(*produce));
 	pthread_rwlockattr_t attributes;
@@ -100,8 +106,6 @@ produce_open(const struct config *config, const struct topics *topics,
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	produce->config = config;
 	produce->topics = topics;
-	produce->on_delivery = on_delivery;
-	produce->arg = arg;
 	pthread_rwlockattr_init(&attributes);
 	pthread_rwlockattr_setkind_np(
 	    &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -139,7 +143,7 @@ produce_close(struct produce **produce, uint32_t drain_ms)
 
 enum status
 produce_send(struct produce *produce, const struct kafka_record *record,
-    void *record_arg, struct error *err)
+    struct shipment *shipment, struct error *err)
 {
 	enum status status;
 
@@ -154,7 +158,7 @@ produce_send(struct produce *produce, const struct kafka_record *record,
 		    "the Kafka producer is being rebuilt");
 	else
 		status = kafka_producer_send(
-		    produce->producer, record, record_arg, err);
+		    produce->producer, record, shipment, err);
 	pthread_rwlock_unlock(&produce->lock);
 	return status;
 }
@@ -175,42 +179,53 @@ prepare(struct produce *produce)
 
 /* Without the lock senders take: a probe may last a second, and a rebuild
  * that waited for the lock behind it would keep them all waiting. */
-static bool
+static enum kafka_reach
 probe(struct produce *produce)
 {
+	enum kafka_reach reach = KAFKA_AWAY;
 	struct kafka_producer *producer;
-	bool answer;
 
 	pthread_mutex_lock(&produce->probing);
 	pthread_rwlock_rdlock(&produce->lock);
 	producer = produce->producer;
 	pthread_rwlock_unlock(&produce->lock);
-	answer = producer != NULL &&
-		 kafka_producer_probe(
-		     producer, produce->topics->names[TOPIC_EVENTS], PROBE_MS);
+	if (producer != NULL)
+		reach = kafka_producer_probe(
+		    producer, produce->topics->names[TOPIC_EVENTS], PROBE_MS);
 	pthread_mutex_unlock(&produce->probing);
-	return answer;
+	return reach;
 }
 
 void
 produce_tick(struct produce *produce)
 {
+	enum kafka_reach reach = KAFKA_AWAY;
 	bool is_up;
 
 	if (!atomic_load(&produce->is_prepared))
 		prepare(produce);
-	is_up = atomic_load(&produce->is_prepared) && probe(produce);
+	if (atomic_load(&produce->is_prepared))
+		reach = probe(produce);
+	is_up = reach == KAFKA_THERE;
 	if (is_up && !produce->was_up)
 		LOG_INFO("kafka is there");
 	if (!is_up && produce->was_up)
-		LOG_WARN("kafka does not answer");
+		LOG_WARN(reach == KAFKA_AWAY
+			     ? "kafka does not answer"
+			     : "some partitions have no leader");
 	produce->was_up = is_up;
-	atomic_store(&produce->is_up, is_up);
+	atomic_store(&produce->reach, reach);
 	metric_set(METRIC_KAFKA_UP, NULL, NULL, is_up);
+}
+
+bool
+produce_is_up(const struct produce *produce)
+{
+	return atomic_load(&produce->reach) != KAFKA_AWAY;
 }
 
 bool
 produce_is_ready(const struct produce *produce)
 {
-	return atomic_load(&produce->is_up);
+	return atomic_load(&produce->reach) == KAFKA_THERE;
 }

@@ -162,6 +162,8 @@ on_access(void *arg, struct MHD_Connection *connection, const char *path,
 		return queue_answer(request);
 	if (request->body_bytes > server->options.body_bytes_max)
 		refuse(request, 413);
+	else if (buffer_status(&request->body) != STATUS_OK)
+		refuse(request, 503);
 	else
 		server->options.on_request(request, server->options.arg);
 	return request->is_suspended ? MHD_YES : queue_answer(request);

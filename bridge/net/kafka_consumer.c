@@ -13,6 +13,7 @@
 struct kafka_consumer {
 	rd_kafka_t *client;
 	rd_kafka_queue_t *queue;
+	rd_kafka_consumer_group_metadata_t *membership; /* owned */
 	kafka_assign_f *on_assign;
 	kafka_assign_f *on_revoke;
 	void *arg;
@@ -39,6 +40,18 @@ call_with_partitions(kafka_assign_f *callback,
 	free(partitions);
 }
 
+/* As it was when these partitions were given: whatever the client makes of a
+ * later loss, what was done with them is committed as that member or not at
+ * all. */
+static void
+keep_membership(struct kafka_consumer *consumer)
+{
+	if (consumer->membership != NULL)
+		rd_kafka_consumer_group_metadata_destroy(consumer->membership);
+	consumer->membership = rd_kafka_consumer_group_metadata(
+	    consumer->client);
+}
+
 /* What is owned is settled before it is fetched, and dropped before it is
  * given up: a member that no longer owns a partition could still commit its
  * offsets within the same generation. */
@@ -50,6 +63,7 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
 	rd_kafka_resp_err_t result;
 
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		keep_membership(consumer);
 		call_with_partitions(
 		    consumer->on_assign, partitions, consumer->arg);
 		result = rd_kafka_assign(client, partitions);
@@ -177,6 +191,9 @@ kafka_consumer_close(struct kafka_consumer **consumer)
 		rd_kafka_consumer_close((*consumer)->client);
 		rd_kafka_destroy((*consumer)->client);
 	}
+	if ((*consumer)->membership != NULL)
+		rd_kafka_consumer_group_metadata_destroy(
+		    (*consumer)->membership);
 	free((*consumer)->topic);
 	free(*consumer);
 	*consumer = NULL;
@@ -359,8 +376,8 @@ kafka_consumer_bounds(struct kafka_consumer *consumer, const char *topic,
 	    topic, rd_kafka_err2str(code));
 }
 
-struct rd_kafka_s *
-kafka_consumer_client(struct kafka_consumer *consumer)
+const struct rd_kafka_consumer_group_metadata_s *
+kafka_consumer_membership(const struct kafka_consumer *consumer)
 {
-	return consumer->client;
+	return consumer->membership;
 }

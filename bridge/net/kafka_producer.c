@@ -21,6 +21,24 @@ struct kafka_producer {
 	void *arg;
 };
 
+static enum status
+status_of_report(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		return STATUS_OK;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+		return STATUS_TOO_LARGE;
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+	case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+		return STATUS_INVALID;
+	default:
+		return STATUS_UNAVAILABLE;
+	}
+}
+
 static void
 on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
@@ -29,10 +47,12 @@ on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 	(void)client;
 	if (producer->on_delivery != NULL)
 		producer->on_delivery(message->_private,
-		    message->err == RD_KAFKA_RESP_ERR_NO_ERROR
-			? NULL
-			: rd_kafka_err2str(message->err),
-		    message->offset, producer->arg);
+		    &(struct kafka_report){
+			.status = status_of_report(message->err),
+			.why = rd_kafka_err2str(message->err),
+			.topic = rd_kafka_topic_name(message->rkt),
+			.offset = message->offset },
+		    producer->arg);
 }
 
 static void
@@ -62,6 +82,7 @@ configure(const struct kafka_producer_options *options,
 		{ "queue.buffering.max.kbytes", kibibytes },
 		{ "transactional.id", options->transactional_id },
 		{ "transaction.timeout.ms", is_transactional ? timeout : NULL },
+		{ "message.timeout.ms", options->is_patient ? "0" : NULL },
 		{ NULL, NULL },
 	};
 
@@ -195,26 +216,39 @@ kafka_producer_poll(struct kafka_producer *producer, uint32_t ms)
 	rd_kafka_poll(producer->client, (int)ms);
 }
 
-bool
+static enum kafka_reach
+reach_of(const struct rd_kafka_metadata *metadata)
+{
+	const rd_kafka_metadata_topic_t *topic = metadata->topics;
+	int led = 0;
+
+	if (metadata->topic_cnt != 1)
+		return KAFKA_AWAY;
+	for (int i = 0; i < topic->partition_cnt; i++)
+		led += topic->partitions[i].leader >= 0;
+	if (led == 0)
+		return KAFKA_AWAY;
+	return led == topic->partition_cnt ? KAFKA_THERE : KAFKA_PARTLY;
+}
+
+enum kafka_reach
 kafka_producer_probe(
     struct kafka_producer *producer, const char *topic, uint32_t ms)
 {
 	const struct rd_kafka_metadata *metadata = NULL;
 	rd_kafka_topic_t *handle = rd_kafka_topic_new(
 	    producer->client, topic, NULL);
-	bool is_good = handle != NULL &&
-		       rd_kafka_metadata(producer->client, 0, handle, &metadata,
-			   (int)ms) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-		       metadata->topic_cnt == 1 &&
-		       metadata->topics[0].partition_cnt > 0;
+	enum kafka_reach reach = KAFKA_AWAY;
 
-	for (int i = 0; is_good && i < metadata->topics[0].partition_cnt; i++)
-		is_good = metadata->topics[0].partitions[i].leader >= 0;
+	if (handle != NULL &&
+	    rd_kafka_metadata(producer->client, 0, handle, &metadata,
+		(int)ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		reach = reach_of(metadata);
 	if (metadata != NULL)
 		rd_kafka_metadata_destroy(metadata);
 	if (handle != NULL)
 		rd_kafka_topic_destroy(handle);
-	return is_good;
+	return reach;
 }
 
 bool
@@ -276,8 +310,6 @@ kafka_producer_send_positions(struct kafka_producer *producer,
 {
 	rd_kafka_topic_partition_list_t *list =
 	    rd_kafka_topic_partition_list_new((int)count);
-	rd_kafka_consumer_group_metadata_t *group =
-	    rd_kafka_consumer_group_metadata(kafka_consumer_client(consumer));
 	enum status status;
 
 	for (size_t i = 0; i < count; i++)
@@ -285,11 +317,11 @@ kafka_producer_send_positions(struct kafka_producer *producer,
 		    list, topic, positions[i].partition)
 		    ->offset = positions[i].next_offset;
 	do {
-		status = triage(rd_kafka_send_offsets_to_transaction(
-				    producer->client, list, group, -1),
+		status = triage(
+		    rd_kafka_send_offsets_to_transaction(producer->client, list,
+			kafka_consumer_membership(consumer), -1),
 		    "send_offsets_to_transaction", err);
 	} while (status == STATUS_UNAVAILABLE);
-	rd_kafka_consumer_group_metadata_destroy(group);
 	rd_kafka_topic_partition_list_destroy(list);
 	return status;
 }

@@ -4,6 +4,8 @@
  * words comparable. */
 #include "vulnbus/source.h"
 
+#include "vulnbus/json.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -52,6 +54,18 @@ static const struct word severities[] = {
 	{ "taegis-vdr", "medium", "medium" },
 	{ "taegis-vdr", "warning", "low" },
 	{ "taegis-vdr", "info", "info" },
+	/* Probely counts in tens. Its 0 is the risk of a target without
+	 * findings, which is no severity. */
+	{ "probely", "40", "critical" },
+	{ "probely", "30", "high" },
+	{ "probely", "20", "medium" },
+	{ "probely", "10", "low" },
+	/* "positive" is a signal that is good. */
+	{ "securityscorecard", "critical", "critical" },
+	{ "securityscorecard", "high", "high" },
+	{ "securityscorecard", "medium", "medium" },
+	{ "securityscorecard", "low", "low" },
+	{ "securityscorecard", "info", "info" },
 };
 
 /* "done" and "failed" are the webhook's words (Using VDR Webhooks), "pending"
@@ -64,6 +78,19 @@ static const struct word states[] = {
 	{ "taegis-vdr", "picked", "started" },
 	{ "taegis-vdr", "progress", "started" },
 	{ "taegis-vdr", "cancel", "canceled" },
+	/* What is not at its end yet has begun. */
+	{ "probely", "completed", "completed" },
+	{ "probely", "completed_with_errors", "completed" },
+	{ "probely", "failed", "failed" },
+	{ "probely", "canceled", "canceled" },
+	{ "probely", "canceling", "started" },
+	{ "probely", "finishing_up", "started" },
+	{ "probely", "paused", "started" },
+	{ "probely", "pausing", "started" },
+	{ "probely", "queued", "started" },
+	{ "probely", "resuming", "started" },
+	{ "probely", "started", "started" },
+	{ "probely", "under_review", "started" },
 };
 
 struct view
@@ -76,4 +103,112 @@ struct view
 source_state(const struct source *source, struct view word)
 {
 	return look_up(states, COUNT(states), source->name, word);
+}
+
+static struct view
+text_of(const struct json_value *value, size_t bytes_max)
+{
+	const struct view text = json_text(value);
+
+	return text.len <= bytes_max && view_is_printable(text) ? text
+								: VIEW("");
+}
+
+struct view
+source_word(const struct json_value *value)
+{
+	return text_of(value, SOURCE_WORD_BYTES_MAX);
+}
+
+static struct view
+address_of(const struct json_value *value)
+{
+	struct view url = text_of(value, SOURCE_ADDRESS_BYTES_MAX);
+
+	for (size_t i = 0; i < url.len; i++)
+		if (url.data[i] == '?' || url.data[i] == '#')
+			url.len = i;
+	return url.len > 0 && memchr(url.data, '@', url.len) != NULL ? VIEW("")
+								     : url;
+}
+
+static void
+copy_one(struct tree *t, const struct json_value *value,
+    const struct source_field *field)
+{
+	const enum json_type type = json_type_of(value);
+	const struct view name = view_of(field->ours);
+	int64_t ms;
+
+	switch (field->form) {
+	case SOURCE_FORM_WORD:
+		tree_text_if(t, name, source_word(value));
+		break;
+	case SOURCE_FORM_ADDRESS:
+		tree_text_if(t, name, address_of(value));
+		break;
+	case SOURCE_FORM_TIME:
+		if (timestamp_parse(json_text(value), &ms) == STATUS_OK)
+			tree_int(t, name, ms);
+		break;
+	case SOURCE_FORM_FLAG:
+		if (type == JSON_TYPE_BOOL)
+			tree_bool(t, name, json_bool(value, false));
+		break;
+	case SOURCE_FORM_COUNT:
+		if (type == JSON_TYPE_INT)
+			tree_int(t, name, json_int(value, 0));
+		break;
+	case SOURCE_FORM_NUMBER:
+	case SOURCE_FORM_SCORE:
+		if ((type == JSON_TYPE_INT || type == JSON_TYPE_REAL) &&
+		    (field->form == SOURCE_FORM_NUMBER ||
+			json_number(value, 0) >= 0))
+			tree_real(t, name, json_number(value, 0));
+		break;
+	}
+}
+
+void
+source_copy(struct tree *t, const struct json_value *object,
+    const struct source_field *fields)
+{
+	for (; fields->theirs != NULL; fields++)
+		copy_one(t, json_member(object, fields->theirs), fields);
+}
+
+struct view
+source_id(const struct json_value *value, struct event *event)
+{
+	const struct view word = source_word(value);
+
+	if (json_type_of(value) == JSON_TYPE_INT)
+		return event_print(
+		    event, "%lld", (long long)json_int(value, 0));
+	return word.len == 0 ? word
+			     : event_print(event, "%.*s", VIEW_ARGS(word));
+}
+
+void
+source_copy_severity(struct tree *t, const struct source *source,
+    struct view name, struct view name_of_word, const struct json_value *value)
+{
+	static const char *const tens[] = { "0", "10", "20", "30", "40" };
+	const int64_t number = json_int(value, -1);
+	struct view word = source_word(value);
+
+	if (number >= 0 && number <= 40 && number % 10 == 0)
+		word = view_of(tens[number / 10]);
+	tree_text_if(t, name, source_severity(source, word));
+	tree_text_if(t, name_of_word, word);
+}
+
+void
+source_detail(
+    struct tree *t, struct view name, const struct source_reply *reply)
+{
+	if (reply->code == 403)
+		tree_text(t, name, VIEW("forbidden"));
+	else if (reply->code == 404 || reply->code == 410)
+		tree_text(t, name, VIEW("gone"));
 }

@@ -8,7 +8,8 @@
 
 extern const struct source source_taegis_vdr;
 
-/* The API's examples write ids as strings, its queries take integers. */
+/* The API's examples write ids as strings, its queries take integers. Too long
+ * or unprintable it is left as it came: the event is refused for it. */
 static struct view
 id_of(const struct json_value *value, struct event *event)
 {
@@ -181,6 +182,11 @@ locate_export(const struct event *event, const struct source_replies *replies,
 	    view_is(export_state(export), "failed") ||
 	    view_is(export_state(export), "canceled"))
 		return;
+	if (event_is_request(event)) {
+		if (!view_is(export_state(export), "completed"))
+			out_request->ask = SOURCE_ASK_LATER;
+		return;
+	}
 	location = json_text(json_member(export->document, "fileLocation"));
 	if (!view_is(export_state(export), "completed") || location.len == 0)
 		out_request->ask = SOURCE_ASK_LATER;
@@ -207,16 +213,6 @@ locate(const struct event *event, const struct source_replies *replies,
 }
 
 static void
-add_detail(
-    struct tree *body, struct view name, const struct source_reply *reply)
-{
-	if (reply->code == 403)
-		tree_text(body, name, VIEW("forbidden"));
-	else if (reply->code == 404 || reply->code == 410)
-		tree_text(body, name, VIEW("gone"));
-}
-
-static void
 add_time(struct tree *body, struct view name, const struct json_value *value)
 {
 	int64_t ms;
@@ -230,38 +226,27 @@ static void
 add_asset(struct tree *body, const struct event *event,
     const struct json_value *asset)
 {
-	static const struct {
-		const char *theirs, *ours;
-	} texts[] = {
-		{ "hostname", "hostname" },
-		{ "ip", "ip" },
-		{ "url", "url" },
-		{ "location", "location" },
-		{ "osName", "os_name" },
-		{ "osFamily", "os_family" },
+	static const struct source_field fields[] = {
+		{ "hostname", "hostname", SOURCE_FORM_WORD },
+		{ "ip", "ip", SOURCE_FORM_WORD },
+		{ "url", "url", SOURCE_FORM_ADDRESS },
+		{ "location", "location", SOURCE_FORM_WORD },
+		{ "osName", "os_name", SOURCE_FORM_WORD },
+		{ "osFamily", "os_family", SOURCE_FORM_WORD },
+		{ "isActive", "is_active", SOURCE_FORM_FLAG },
+		{ "lastSeenDate", "last_seen_ms", SOURCE_FORM_TIME },
+		{ "lastReportDate", "last_report_ms", SOURCE_FORM_TIME },
+		{ "highCvss", "high_cvss", SOURCE_FORM_SCORE },
+		{ "highCps", "high_cps", SOURCE_FORM_SCORE },
+		{ NULL, NULL, SOURCE_FORM_WORD },
 	};
-	const struct json_value *active = json_member(asset, "isActive");
-	const struct json_value *cvss = json_member(asset, "highCvss");
-	const struct json_value *cps = json_member(asset, "highCps");
 
 	tree_open_map(body, VIEW("asset"));
 	tree_text(
 	    body, VIEW("id"), tree_get_text(&event->attributes, 0, "asset_id"));
 	tree_text_if(body, VIEW("type"),
 	    tree_get_text(&event->attributes, 0, "asset_type"));
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		tree_text_if(body, view_of(texts[i].ours),
-		    json_text(json_member(asset, texts[i].theirs)));
-	if (json_type_of(active) == JSON_TYPE_BOOL)
-		tree_bool(body, VIEW("is_active"), json_bool(active, false));
-	add_time(
-	    body, VIEW("last_seen_ms"), json_member(asset, "lastSeenDate"));
-	add_time(
-	    body, VIEW("last_report_ms"), json_member(asset, "lastReportDate"));
-	if (json_number(cvss, -1.0) >= 0)
-		tree_real(body, VIEW("high_cvss"), json_number(cvss, 0));
-	if (json_number(cps, -1.0) >= 0)
-		tree_real(body, VIEW("high_cps"), json_number(cps, 0));
+	source_copy(body, asset, fields);
 	tree_close(body);
 }
 
@@ -292,12 +277,12 @@ enrich_scan(const struct event *event, const struct source_replies *replies,
 		tree_bool(body, VIEW("is_ad_hoc"),
 		    event->attributes.nodes[ad_hoc].boolean);
 	tree_close(body);
-	add_detail(body, VIEW("detail"), reply);
+	source_detail(body, VIEW("detail"), reply);
 	if (tree_find(&event->attributes, 0, "asset_id") != 0)
 		add_asset(body, event,
 		    replies->count > 1 ? replies->items[1].document : NULL);
 	if (replies->count > 1)
-		add_detail(body, VIEW("asset_detail"), &replies->items[1]);
+		source_detail(body, VIEW("asset_detail"), &replies->items[1]);
 }
 
 static void
@@ -337,7 +322,7 @@ enrich_export(const struct event *event, const struct source_replies *replies,
 	tree_text(body, VIEW("status_word"), word);
 	tree_close(body);
 	add_rows(body, file == NULL ? NULL : file->rows);
-	add_detail(body, VIEW("detail"), file == NULL ? reply : file);
+	source_detail(body, VIEW("detail"), file == NULL ? reply : file);
 }
 
 static enum status
@@ -354,6 +339,33 @@ enrich(const struct event *event, const struct source_replies *replies,
 		return error_set(
 		    err, STATUS_INVALID, "neither a scan nor an export");
 	}
+	return STATUS_OK;
+}
+
+/* No webhook tells that an export failed, or is gone; "done" is the one status
+ * they document. */
+static enum status
+reconcile(const struct event *request, const struct source_replies *replies,
+    size_t index, struct event *event, struct error *err)
+{
+	const struct source_reply *export = &replies->items[0];
+	struct view word = json_text(json_member(export->document, "status"));
+
+	if (index > 0)
+		return STATUS_END;
+	if (!view_is(request->subject_type, "export") || replies->count == 0)
+		return error_set(err, STATUS_INVALID, "not an export");
+	if (view_is(export_state(export), "completed"))
+		word = VIEW("done");
+	else if (export->code != 200)
+		word = export->code == 403 ? VIEW("forbidden") : VIEW("gone");
+	event->kind = VIEW("export.completed");
+	event->subject_type = VIEW("export");
+	event->subject_id = request->subject_id;
+	event->id = event_print(event, "%.*s:export:%.*s:0:%.*s",
+	    VIEW_ARGS(event->source), VIEW_ARGS(request->subject_id),
+	    VIEW_ARGS(word));
+	tree_text(&event->attributes, VIEW("status"), word);
 	return STATUS_OK;
 }
 
@@ -374,10 +386,13 @@ const struct source source_taegis_vdr = {
 			{ "server", "/api/v2/servers/{id}" },
 			{ "website", "/api/v2/websites/{id}" },
 			{ "export", "/api/v2/exports/{id}" },
+			{ "export-request",
+			    "/api/v2/vulnerability-groups/export" },
 		},
 	},
 	.severity_column = "severity",
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = enrich,
+	.reconcile = reconcile,
 };

@@ -12,7 +12,7 @@
  * much ahead for clocks that differ. */
 #define AUTHENTICATE_SKEW_MS 120000
 
-/* The signed document. */
+/* The proved document: a token's claims, or a body. */
 struct proved {
 	struct jws jws;
 	struct json_document *claims; /* owned; NULL: proved but not JSON */
@@ -38,6 +38,17 @@ enum status
 authenticate(struct keyring *keyring, const struct binding *binding,
     struct view token, int64_t now_ms, struct proved *proved,
     bool *out_is_bad_signature, struct error *err) MUST_CHECK;
+
+/* The body of a source whose path alone is the proof: `accept` has checked
+ * that, so this reads the document. It need not outlive the call. STATUS_OK;
+ * STATUS_INVALID: not JSON, or not one reading of it. */
+enum status
+authenticate_body(
+    struct view body, struct proved *proved, struct error *err) MUST_CHECK;
+
+/* What an event says of its proof: "jws-es512", "secret-path". */
+const char *
+authenticate_proof(const struct binding *binding);
 
 /* "ES512 /api/webhook.key", with or without the apostrophe the articles print
  * in front: does it name our algorithm and path? Only a cross-check. */

@@ -19,6 +19,10 @@ struct commit {
 	struct work *dirty; /* a list by next_dirty */
 	uint64_t rows;      /* sent in this transaction */
 	uint64_t bytes;
+	/* Whose record the brokers will never take, if commit_end said
+	 * STATUS_ABORTED; and why. */
+	struct work *refused;
+	struct error refusal;
 	struct tree tree; /* of the state records */
 	struct buffer value;
 };
@@ -32,12 +36,12 @@ commit_open(const struct config *config, const struct topics *topics,
 void
 commit_close(struct commit *commit);
 
-/* Adds an output record, beginning a transaction if none is open.
+/* Adds an output record of a work, beginning a transaction if none is open.
  * STATUS_TOO_LARGE: this record is over message.max.bytes and was not added.
  * All other failures stick: commit_end returns them, this returns STATUS_OK. */
 enum status
-commit_send(
-    struct commit *commit, const struct kafka_record *record) MUST_CHECK;
+commit_send(struct commit *commit, const struct kafka_record *record,
+    struct work *work) MUST_CHECK;
 
 /* The work's `next` will be written as its state. */
 void

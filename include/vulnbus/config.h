@@ -83,6 +83,10 @@ struct config_ingress {
 	uint32_t max_connections;
 	uint32_t bad_signatures_per_minute;
 	struct config_list trusted_proxies; /* addresses or CIDR */
+	struct {
+		char *path; /* NULL: no spool */
+		uint64_t bytes_max;
+	} spool;
 };
 
 struct config_enricher {
@@ -92,6 +96,7 @@ struct config_enricher {
 	uint32_t drain_within_ms;
 	uint32_t give_up_after_ms;
 	uint32_t dedup_window_ms;
+	uint32_t reconcile_every_ms;
 	uint32_t retry_from_ms;
 	uint32_t retry_to_ms;
 	uint32_t
@@ -125,7 +130,8 @@ struct config_source {
 	struct {
 		struct secret token;
 		uint32_t max_concurrent;
-		uint32_t calls_per_hour; /* 0: the vendor's default */
+		uint32_t calls_per_hour;     /* 0: the vendor's default */
+		uint32_t reconcile_every_ms; /* 0: the enricher's */
 		uint32_t timeout_ms;
 		struct config_pairs paths; /* overrides of the vendor's */
 	} api;

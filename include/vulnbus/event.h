@@ -49,6 +49,12 @@ event_print(struct event *event, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum status
 event_check(const struct event *event, struct error *err) MUST_CHECK;
 
+/* True when it says what was asked of the vendor through vulnbus, and not what
+ * the vendor said: "export.requested". What became of it is still to be told,
+ * by a webhook or by reconciliation. */
+bool
+event_is_request(const struct event *event);
+
 /* "<source>/<subject type>/<subject id>", the record key of all that is said
  * about one subject. */
 void

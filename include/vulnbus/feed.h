@@ -22,7 +22,8 @@ struct feed {
 	/* Token bucket: a minute's worth of calls. */
 	double budget;
 	int64_t budget_at_ms; /* steady clock; 0: never filled */
-	int64_t ready_at_ms;  /* wall clock; when there is budget again */
+	int64_t ready_at_ms;  /* wall clock; not before: there is no budget, or
+			       * the vendor asked for a pause */
 };
 
 struct feeds {
@@ -52,6 +53,15 @@ feed_remove(struct feeds *feeds, struct work *work);
 struct work *
 feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
     double share, int64_t now_ms);
+
+/* A work that was given out came to so many requests. */
+void
+feed_spent(struct feed *feed, uint32_t requests);
+
+/* The vendor says when to come again (Retry-After): nothing is asked of it
+ * before that. */
+void
+feed_pause(struct feed *feed, int64_t ms);
 
 /* When feed_next may have something, wall clock; INT64_MAX: not by time. */
 int64_t

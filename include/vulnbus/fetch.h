@@ -38,6 +38,7 @@ struct conversation {
 	size_t row_bytes_max;
 	size_t reply_bytes_max;
 	enum fetch_outcome outcome;
+	uint32_t requests;      /* sent so far */
 	unsigned http_status;   /* of the last answer; 0: none */
 	int64_t retry_after_ms; /* 0: the vendor said nothing */
 	struct error why;

@@ -48,6 +48,18 @@ json_member(const struct json_value *value, const char *name);
 const struct json_value *
 json_element(const struct json_value *value, size_t index);
 
+/* One member after the other, in the order they came. */
+struct json_each {
+	void *at;
+	struct view name; /* borrowed, as a value is */
+	const struct json_value *value;
+};
+
+/* From an `each` of zeros, the next member; false when there is none left, or
+ * `map` is no map. */
+bool
+json_each(const struct json_value *map, struct json_each *each);
+
 /* The text, or an empty view for anything else. */
 struct view
 json_text(const struct json_value *value);

@@ -81,8 +81,11 @@ kafka_consumer_bounds(struct kafka_consumer *consumer, const char *topic,
     int32_t partition, uint32_t ms, int64_t *out_first, int64_t *out_next,
     struct error *err) MUST_CHECK;
 
-/* For transactions that send this group's offsets. */
-struct rd_kafka_s *
-kafka_consumer_client(struct kafka_consumer *consumer);
+/* For transactions that send this group's offsets: who this instance is to the
+ * group, since the last on_assign. NULL before the first. */
+struct rd_kafka_consumer_group_metadata_s;
+
+const struct rd_kafka_consumer_group_metadata_s *
+kafka_consumer_membership(const struct kafka_consumer *consumer);
 
 #endif

@@ -10,16 +10,28 @@
 struct kafka_producer;
 struct kafka_consumer;
 
-/* What became of one record, called on the thread that polls. `why` is NULL
- * when Kafka acknowledged it: only then is it safe. `offset` is where. */
+/* What became of one record. Only after STATUS_OK, when Kafka acknowledged it,
+ * is it safe, at `offset`. STATUS_TOO_LARGE, STATUS_INVALID: the brokers refuse
+ * it, and will again. STATUS_UNAVAILABLE: anything else; it may be there all
+ * the same. */
+struct kafka_report {
+	enum status status;
+	const char *why;
+	const char *topic;
+	int64_t offset;
+};
+
+/* Called on the thread that polls. */
 typedef void
-kafka_delivery_f(void *record_arg, const char *why, int64_t offset, void *arg);
+kafka_delivery_f(
+    void *record_arg, const struct kafka_report *report, void *arg);
 
 struct kafka_producer_options {
 	const struct config *config;
 	const char *client;
 	const char *transactional_id; /* NULL: no transactions */
 	uint32_t transaction_timeout_ms;
+	bool is_patient; /* records never time out, so they keep their order */
 	kafka_delivery_f *on_delivery;
 	void *arg;
 };
@@ -46,9 +58,14 @@ kafka_producer_send(struct kafka_producer *producer,
 void
 kafka_producer_poll(struct kafka_producer *producer, uint32_t ms);
 
-/* Asks the cluster for the topic; true when it answers within `ms` and every
- * partition has a leader. */
-bool
+enum kafka_reach {
+	KAFKA_AWAY,   /* no answer in time, or no partition has a leader */
+	KAFKA_PARTLY, /* some partitions have no leader */
+	KAFKA_THERE,
+};
+
+/* Asks the cluster for the topic, for up to `ms`. */
+enum kafka_reach
 kafka_producer_probe(
     struct kafka_producer *producer, const char *topic, uint32_t ms);
 

@@ -18,9 +18,19 @@
 	    "counter", "source", NULL,                                         \
 	    "Webhooks whose X-Signature disagrees with the configuration")     \
 	X(EVENTS_DELIVERED, "vulnbus_events_delivered_total", "counter",       \
-	    "source", NULL, "Records Kafka acknowledged")                      \
+	    "source", NULL, "Webhooks whose events are on Kafka or spooled")   \
 	X(EVENTS_FAILED, "vulnbus_events_failed_total", "counter", "source",   \
-	    NULL, "Records Kafka did not acknowledge")                         \
+	    NULL, "Webhooks whose events could not be made safe")              \
+	X(SPOOLED, "vulnbus_spooled_total", "counter", NULL, NULL,             \
+	    "Records written to the spool")                                    \
+	X(SPOOL_EVENTS, "vulnbus_spool_events", "gauge", NULL, NULL,           \
+	    "Records in the spool")                                            \
+	X(SPOOL_ASIDE, "vulnbus_spool_refused_events", "gauge", NULL, NULL,    \
+	    "Records in the spool that Kafka refuses for good")                \
+	X(SPOOL_BYTES, "vulnbus_spool_bytes", "gauge", NULL, NULL,             \
+	    "How much of the spool's file is in use")                          \
+	X(SPOOL_OLDEST, "vulnbus_spool_oldest_age_seconds", "gauge", NULL,     \
+	    NULL, "For how long the oldest record is in the spool")            \
 	X(KEY_FETCHES, "vulnbus_key_fetches_total", "counter", "source",       \
 	    "outcome", "Fetches of a vendor's public key")                     \
 	X(KEYS, "vulnbus_keys", "gauge", "source", NULL,                       \
@@ -37,6 +47,8 @@
 	    "outcome", "Events ended: enriched, dead-letter, nothing to do")   \
 	X(API_CALLS, "vulnbus_api_calls_total", "counter", "source", "code",   \
 	    "Calls of a vendor's API by HTTP status, 0 for none")              \
+	X(RECONCILED, "vulnbus_reconciled_total", "counter", "source", NULL,   \
+	    "Events found by asking a vendor's API for them")                  \
 	X(SOURCE_AUTHORISED, "vulnbus_source_authorised", "gauge", "source",   \
 	    NULL, "0 while the vendor refuses the token")                      \
 	X(TRANSACTIONS, "vulnbus_transactions_total", "counter", "outcome",    \

@@ -7,32 +7,38 @@
 #define VULNBUS_PRODUCE_H
 
 #include "vulnbus/kafka_producer.h"
+#include "vulnbus/shipment.h"
 #include "vulnbus/topics.h"
 
 struct produce;
 
-/* Starts the thread that serves delivery reports: on_delivery is called on
- * it. Kafka need not be there yet. */
+/* Starts the thread that serves delivery reports. Kafka need not be there
+ * yet. */
 enum status
 produce_open(const struct config *config, const struct topics *topics,
-    kafka_delivery_f *on_delivery, void *arg, struct produce **out_produce,
-    struct error *err) MUST_CHECK;
+    struct produce **out_produce, struct error *err) MUST_CHECK;
 
-/* Waits up to `drain_ms` for what is under way; on_delivery was called for
- * every record when this returns. */
+/* Waits up to `drain_ms` for what is under way; every record was reported when
+ * this returns. */
 void
 produce_close(struct produce **produce, uint32_t drain_ms);
 
-/* As kafka_producer_send; STATUS_UNAVAILABLE also while Kafka was never
- * reached or the producer is being rebuilt. Any thread. */
+/* As kafka_producer_send; the shipment's on_report tells the rest, unless this
+ * fails. STATUS_UNAVAILABLE also while Kafka was never reached or the producer
+ * is being rebuilt. Any thread. */
 enum status
 produce_send(struct produce *produce, const struct kafka_record *record,
-    void *record_arg, struct error *err) MUST_CHECK;
+    struct shipment *shipment, struct error *err) MUST_CHECK;
 
 /* To be called about once a second: prepares the topics and asks Kafka
  * whether it is there. May block for a second or two. */
 void
 produce_tick(struct produce *produce);
+
+/* At the last tick: is there somebody who takes records, for some partition,
+ * and for every one? Any thread. */
+bool
+produce_is_up(const struct produce *produce);
 
 bool
 produce_is_ready(const struct produce *produce);

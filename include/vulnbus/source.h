@@ -27,7 +27,8 @@ struct source_authentication {
 	const char *hint;     /* header that names algorithm and key, or NULL */
 };
 
-/* A path under base_url; "{id}" is replaced by an encoded vendor id. */
+/* A path under base_url; "{id}" is replaced by an encoded vendor id, any other
+ * "{name}" by the one other thing that this path needs. */
 struct source_path {
 	const char *name;
 	const char *template;
@@ -42,6 +43,8 @@ struct source_api {
 	struct source_path paths[SOURCE_PATHS_MAX];
 };
 
+#define SOURCE_OTHER_SIZE (EVENT_ID_BYTES_MAX + 1)
+
 /* What the enricher asks the vendor next. */
 enum source_ask {
 	SOURCE_ASK_NOTHING, /* all is known: enrich */
@@ -53,8 +56,9 @@ enum source_ask {
 
 struct source_request {
 	enum source_ask ask;
-	const char *path;     /* name of a source_path, or NULL */
-	struct view id;       /* for the path */
+	const char *path;              /* name of a source_path, or NULL */
+	struct view id;                /* for the path */
+	char other[SOURCE_OTHER_SIZE]; /* for the path, ended by a NUL */
 	struct view location; /* where the vendor said, if path is NULL */
 };
 
@@ -85,6 +89,10 @@ enum source_record {
 	SOURCE_RECORD_NONE, /* nothing to tell: the event just ends */
 	SOURCE_RECORD_SCAN,
 	SOURCE_RECORD_EXPORT,
+	SOURCE_RECORD_FINDING,
+	SOURCE_RECORD_TARGET,
+	SOURCE_RECORD_TARGET_DELETED, /* its key, without a value */
+	SOURCE_RECORD_SCORECARD,
 };
 
 struct source {
@@ -116,7 +124,65 @@ struct source {
 	enum status (*enrich)(const struct event *event,
 	    const struct source_replies *replies, struct tree *body,
 	    enum source_record *out_record, struct error *err);
+
+	/* Of a request (event_is_request), once its replies are in: event
+	 * `index` (from 0) that the webhooks may not have told. As normalise:
+	 * the caller has set source, vendor, received_ms and proof; equal to
+	 * what the webhook would have become, so that it counts once.
+	 * STATUS_END: there are no more. NULL: nothing can be asked for. */
+	enum status (*reconcile)(const struct event *request,
+	    const struct source_replies *replies, size_t index,
+	    struct event *event, struct error *err);
 };
+
+#define SOURCE_WORD_BYTES_MAX    128
+#define SOURCE_ADDRESS_BYTES_MAX 2048
+
+/* What a member of a vendor's document may be, and becomes. */
+enum source_form {
+	SOURCE_FORM_WORD,    /* a short text of one line */
+	SOURCE_FORM_TIME,    /* RFC 3339 as milliseconds */
+	SOURCE_FORM_FLAG,    /* true or false */
+	SOURCE_FORM_COUNT,   /* an integer */
+	SOURCE_FORM_NUMBER,  /* integer or real, as a real */
+	SOURCE_FORM_SCORE,   /* the same, not below zero */
+	SOURCE_FORM_ADDRESS, /* a URL up to its query; none that holds a user
+			      * name and password */
+};
+
+/* One line of an allow-list: what no line names goes nowhere. */
+struct source_field {
+	const char *theirs; /* NULL ends the list */
+	const char *ours;
+	enum source_form form;
+};
+
+/* The members of `object` that `fields` names and that have the form it
+ * says; the others are left out. */
+void
+source_copy(struct tree *t, const struct json_value *object,
+    const struct source_field *fields);
+
+/* A text as SOURCE_FORM_WORD has it; empty when the value is none. */
+struct view
+source_word(const struct json_value *value);
+
+/* A vendor's id, whether it is written as a text or as an integer, in the
+ * event's own memory; empty when the value is none. */
+struct view
+source_id(const struct json_value *value, struct event *event);
+
+/* A severity, whether a word or one of the numbers 0, 10, ... 40: normalised
+ * as `name`, and as the vendor has it as `name_of_word`. */
+void
+source_copy_severity(struct tree *t, const struct source *source,
+    struct view name, struct view name_of_word, const struct json_value *value);
+
+/* What an answer of 403, 404 or 410 says: "forbidden" or "gone". Nothing for
+ * any other. */
+void
+source_detail(
+    struct tree *t, struct view name, const struct source_reply *reply);
 
 /* All vendors, in name order, ended by NULL (made by the build). */
 extern const struct source *const source_all[];

@@ -14,6 +14,10 @@
 	X(SCANS, "scans", "scan", "delete", 90 * DAY_MS)                      \
 	X(EXPORTS, "exports", "export", "delete", 90 * DAY_MS)                \
 	X(EXPORT_ROWS, "export-rows", "export-row", "delete", 30 * DAY_MS)    \
+	X(FINDINGS, "findings", "finding", "compact,delete", 90 * DAY_MS)     \
+	X(TARGETS, "targets", "target", "compact,delete", 90 * DAY_MS)        \
+	X(SCORECARDS, "scorecards", "scorecard", "compact,delete",            \
+	    90 * DAY_MS)                                                      \
 	X(DEAD_LETTERS, "dead-letters", "dead-letter", "delete", 90 * DAY_MS) \
 	X(STATE, "state", NULL, "compact,delete", 0)
 

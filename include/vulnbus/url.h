@@ -16,11 +16,11 @@ url_encode(struct view id, struct buffer *out);
 enum status
 url_decode(struct view text, struct buffer *out) MUST_CHECK;
 
-/* Appends `base` and `template`, each "{name}" in the template replaced by
- * the encoded `id` (config: api.paths). */
+/* Appends `base` and `template` (config: api.paths), each "{id}" in the
+ * template replaced by the encoded `id`, any other "{name}" by `other`. */
 void
-url_fill(
-    struct view base, struct view template, struct view id, struct buffer *out);
+url_fill(struct view base, struct view template, struct view id,
+    struct view other, struct buffer *out);
 
 /* The same scheme, host and port; false unless both are absolute. */
 bool

@@ -8,9 +8,9 @@
 #include <pthread.h>
 
 #include "vulnbus/deadline.h"
+#include "vulnbus/delivery.h"
 #include "vulnbus/encode.h"
 #include "vulnbus/http_server.h"
-#include "vulnbus/produce.h"
 #include "vulnbus/site.h"
 
 /* What all webhooks share; the program fills it in. */
@@ -18,11 +18,13 @@ struct webhooks {
 	pthread_mutex_t lock;
 	struct site *site; /* in force; under `lock` */
 	struct encoding encoding;
-	struct produce *produce;
+	struct deliveries deliveries;
 	struct deadlines *deadlines;
-	atomic_bool is_draining; /* 503 for whatever still comes */
+	struct deadlines *patience; /* NULL without a spool */
+	atomic_bool is_draining;    /* 503 for whatever still comes */
+	atomic_bool is_closing;     /* every record is about to be reported */
 	atomic_int unanswered;
-	atomic_int handling; /* threads that may be using `produce` */
+	atomic_int handling; /* threads that may be using `deliveries` */
 };
 
 /* The site in force, held for the caller. */
@@ -35,17 +37,11 @@ void
 webhook_take(struct webhooks *webhooks, struct site *site,
     const struct binding *binding, struct http_request *request);
 
-/* Answers a request that does not become a webhook. */
-void
-webhook_refuse(struct http_request *request, const struct config *config,
-    const char *source, unsigned code);
-
-/* kafka_delivery_f and deadline_f. */
-void
-webhook_on_delivery(
-    void *record_arg, const char *why, int64_t offset, void *webhooks);
-
+/* deadline_f, of `deadlines` and of `patience`. */
 void
 webhook_on_expired(struct deadline *deadline, void *webhooks);
+
+void
+webhook_on_patience_ended(struct deadline *patience, void *webhooks);
 
 #endif

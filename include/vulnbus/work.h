@@ -53,6 +53,7 @@ struct work {
 	const char *doom_stage;
 	int64_t doom_attempts;
 	unsigned doom_http_status;
+	bool is_doom_short;   /* the dead letter cannot hold its attributes */
 	enum topic origin;    /* where it was read: events, or state */
 	int64_t written_ms;   /* of its last state record */
 	uint32_t abort_count; /* transactions in a row that were undone */

@@ -61,6 +61,15 @@ intake_take_events(struct worker *worker, struct error *err) MUST_CHECK;
 struct consume_callbacks
 intake_callbacks(struct worker *worker);
 
+/* reconcile.c: what was asked for, and became what? */
+int64_t
+reconcile_every_ms(const struct worker *worker, struct view source);
+
+/* Makes the events that a request's replies tell and that are not known. */
+enum status
+reconcile_complete(struct worker *worker, struct conversation *conversation,
+    struct error *err) MUST_CHECK;
+
 /* outcome.c: what the vendors said becomes records, or another try. */
 rows_row_f outcome_on_row;
 

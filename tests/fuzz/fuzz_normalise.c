@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as the claims of a Taegis VDR webhook, and as the API's answers:
- * refused, or an event that survives the topic and a record that can be
- * written. */
+ * Any bytes as the document of each vendor's webhook, and as its API's
+ * answers: refused, or an event that survives the topic and a record that can
+ * be written. */
 #include "fuzz.h"
 
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
 #include "vulnbus/source.h"
+
+#define NODES_MAX 2000
 
 static void
 require_written(const struct tree *t)
@@ -32,7 +34,7 @@ require_round_trip(const struct event *event)
 	struct event back;
 	struct tree t;
 
-	tree_init(&t, 1000);
+	tree_init(&t, NODES_MAX);
 	event_to_tree(event, &t);
 	require_written(&t);
 	event_init(&back);
@@ -43,12 +45,11 @@ require_round_trip(const struct event *event)
 	tree_clear(&t);
 }
 
-/* The same document answers every question. */
+/* The same code and document answer every question. */
 static void
-converse(const struct source *source, const struct event *event,
+converse(const struct source *source, const struct event *event, unsigned code,
     const struct json_value *document)
 {
-	static const unsigned codes[] = { 200, 403, 404, 410 };
 	struct source_replies replies = { .count = 0 };
 	enum source_record record = SOURCE_RECORD_NONE;
 	struct source_request request;
@@ -63,44 +64,62 @@ converse(const struct source *source, const struct event *event,
 		if (request.ask == SOURCE_ASK_NOTHING)
 			break;
 		REQUIRE(replies.count < SOURCE_STEPS_MAX);
+		REQUIRE(
+		    memchr(request.other, '\0', sizeof(request.other)) != NULL);
 		replies.items[replies.count++] = (struct source_reply){
-			.code = codes[event->id.len % 4],
-			.document = event->id.len % 4 == 0 ? document : NULL,
+			.code = code,
+			.document = code == 200 ? document : NULL,
 		};
 	}
-	tree_init(&body, 1000);
-	if (source->enrich(event, &replies, &body, &record, &err) == STATUS_OK)
+	tree_init(&body, NODES_MAX);
+	if (source->enrich(event, &replies, &body, &record, &err) ==
+	    STATUS_OK) {
+		/* Whatever the vendor sends, there is a ceiling. */
+		REQUIRE(tree_status(&body) == STATUS_OK);
 		require_written(&body);
+	}
 	tree_clear(&body);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+static void
+try(const struct source *source, const struct json_document *document)
 {
-	const struct source *source = source_find("taegis-vdr");
-	const struct view text = { (const char *)data, len };
-	struct json_document *document = NULL;
+	static const unsigned codes[] = { 200, 403, 404, 410 };
 	enum status status = STATUS_OK;
 	struct error err = { "" };
 
-	if (json_parse(text, &document, &err) != STATUS_OK)
-		return 0;
 	for (size_t i = 0; i < 100 && status == STATUS_OK; i++) {
 		struct event event;
 
 		event_init(&event);
 		event.source = VIEW("acme");
-		event.vendor = VIEW("taegis-vdr");
-		event.proof = VIEW("jws-es512");
+		event.vendor = view_of(source->name);
+		event.proof = VIEW("secret-path");
 		status = source->normalise(
 		    json_root(document), i, &event, &err);
 		if ((status == STATUS_OK || status == STATUS_UNKNOWN) &&
 		    event_check(&event, &err) == STATUS_OK) {
 			require_round_trip(&event);
-			converse(source, &event, json_root(document));
+			for (size_t k = 0; k < 4; k++)
+				converse(source, &event, codes[k],
+				    json_root(document));
 		}
 		event_clear(&event);
 	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const struct view text = { (const char *)data, len };
+	struct json_document *document = NULL;
+	struct error err = { "" };
+
+	if (json_parse(text, &document, &err) != STATUS_OK)
+		return 0;
+	for (size_t i = 0; source_all[i] != NULL; i++)
+		if (source_all[i]->like == NULL)
+			try(source_all[i], document);
 	json_free(document);
 	return 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Apache Kafka of one node, started and stopped by the tests."""
+"""A real Apache Kafka of one node or of several, started and stopped by the tests."""
 
 import base64
 import os
@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -19,8 +20,8 @@ JARS = (ROOT / os.environ.get("VULNBUS_KAFKA_JARS", "build/kafka")).resolve()
 
 PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={number}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
@@ -30,13 +31,16 @@ auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=16777216
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={copies}
 transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={quorum}
 share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={quorum}
+default.replication.factor={copies}
+min.insync.replicas={quorum}
+unclean.leader.election.enable=false
 """
 
 
@@ -53,35 +57,50 @@ def admin(bootstrap):
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
-class Broker:
-    """Keeps its ports and its folder over stop and start."""
+def new_cluster_id():
+    # An id may not begin with a dash: it would read as an option.
+    return "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]
 
-    def __init__(self, folder: Path):
+
+class Broker:
+    """Keeps its ports and its folder over stop and start. Alone, or one seat of a cluster:
+    `seats` are the ports (clients', controllers') of all its nodes, in order."""
+
+    def __init__(self, folder: Path, number=1, seats=None, cluster=None, heap="512m", more=""):
         self.folder = folder
+        self.number = number
         self.process = None
-        self.port, controller = free_ports(2)
+        self.heap = heap
+        seats = seats or [free_ports(2)]
+        self.port, controller = seats[number - 1]
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.properties = folder / "server.properties"
         folder.mkdir(parents=True, exist_ok=True)
-        self.properties.write_text(
-            PROPERTIES.format(port=self.port, controller=controller, folder=folder)
-        )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        # An id may not begin with a dash: it would read as an option.
-        self._java("kafka.tools.StorageTool", "format", "-t", "A" + cluster[1:], "-c",
-                   str(self.properties)).wait(60)
+        voters = ",".join(f"{node}@127.0.0.1:{seat[1]}" for node, seat in enumerate(seats, 1))
+        self.properties.write_text(PROPERTIES.format(
+            number=number, voters=voters, copies=len(seats), quorum=max(1, len(seats) - 1),
+            port=self.port, controller=controller, folder=folder) + more)
+        code = self._java("kafka.tools.StorageTool", "format", "-t", cluster or new_cluster_id(),
+                          "-c", str(self.properties)).wait(60)
+        assert code == 0, (folder / "broker.log").read_text()[-4000:]
 
     def _java(self, *arguments):
         with open(self.folder / "broker.log", "ab") as log:
             return subprocess.Popen(
-                ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                ["java", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                  "-cp", f"{JARS}/*", *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
             )
 
-    def start(self):
+    def launch(self):
         assert self.process is None
         self.process = self._java("kafka.Kafka", str(self.properties))
+
+    def start(self):
+        self.launch()
+        self.wait()
+
+    def wait(self):
         until(self._answers, f"the broker answers (see {self.folder}/broker.log)", 60, 0.1)
 
     def _answers(self):
@@ -117,6 +136,54 @@ class Broker:
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+
+
+class Cluster:
+    """Several brokers, each of them a voter too: one may be missing."""
+
+    def __init__(self, folder: Path, count=3, heap="320m", more=""):
+        ports = free_ports(2 * count)
+        seats = list(zip(ports[::2], ports[1::2]))
+        cluster = new_cluster_id()
+        with ThreadPoolExecutor(count) as pool:   # a JVM each
+            self.brokers = list(pool.map(
+                lambda number: Broker(folder / str(number), number, seats, cluster, heap, more),
+                range(1, count + 1)))
+        self.bootstrap = ",".join(broker.bootstrap for broker in self.brokers)
+
+    def start(self):
+        for broker in self.brokers:
+            broker.launch()
+        for broker in self.brokers:
+            broker.wait()
+
+    def kill(self):
+        for broker in self.brokers:
+            broker.kill()
+
+    # A broker that ends in order waits for the others: the last two would wait for ever.
+    stop = kill
+
+    def lagging(self):
+        """(topic, partition, copies in sync) of each partition that lacks one."""
+        topics = admin(self.bootstrap).list_topics(timeout=10).topics
+        return [(topic.topic, number, partition.isrs) for topic in topics.values()
+                for number, partition in topic.partitions.items()
+                if len(partition.isrs) < len(partition.replicas) or partition.leader < 0]
+
+    def whole(self, within=120):
+        """Waits until every partition has all its copies in sync, and still has them on being
+        asked again: a broker that was frozen answers from what it knew before."""
+        good = 0
+
+        def asked():
+            nonlocal good
+            try:
+                good = 0 if self.lagging() else good + 1
+            except KafkaException:
+                good = 0
+            return good >= 10
+        until(asked, "all copies of all partitions in sync", within, 0.2)
 
 
 class ForeignBroker:

@@ -62,7 +62,7 @@ def change(old, new):
 WRONG = {
     "an unknown key": (change("  max_body: 1MiB", "  max_bodies: 1MiB"), 10),
     "an unknown section": (GOOD + "outgress: {}\n", 17),
-    "a key of a later version": (change("  max_body: 1MiB", "  spool: {path: /tmp/x}"), 10),
+    "a key of a later version": (change("  max_body: 1MiB", "  tls: {key: /tmp/x}"), 10),
     "a key twice": (change("  max_body: 1MiB", "  answer_within: 4s"), 10),
     "a section twice": (GOOD + "topics: {prefix: other}\n", 17),
     "a duration without a unit": (change("3s", "3"), 9),

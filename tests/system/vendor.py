@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One simulated VDR instance: key, scans, assets, exports with their files; threaded, scripted."""
+"""One simulated vendor: a VDR instance with key, scans, assets, exports and their files, or the
+documents of a vendor that signs nothing; threaded, scripted."""
 
 import csv
 import hashlib
@@ -137,6 +138,8 @@ class Export:
     location: str = None         # fileLocation; by default files/<id>.csv
     sized: bool = False          # Content-Length, or else chunked
     truncate: list = field(default_factory=list)  # n-th sending ends after so many bytes
+    torn: bool = False           # chunked: the chunk it ends in was announced whole
+    files: list = field(default_factory=list)     # n-th sending is of this one; then `file`
     gate: Gate = field(default_factory=Gate)
 
 
@@ -157,13 +160,17 @@ class Seen:
 
 
 class Vendor:
-    def __init__(self, tls=None):
+    def __init__(self, tls=None, word="Bearer"):
         self.signer = Signer()
+        self.word = word             # in front of the token
         self.token = "vendor-token-" + hashlib.sha256(self.signer.pem.encode()).hexdigest()[:20]
         self.key_path = "/api/webhook.key"
         self.key_body = None         # by default the signer's public key as PEM
-        self.items = {}              # path under /api/v2 -> document
+        self.items = {}              # path, with its query -> document
         self.exports = {}
+        self.asked = []              # bodies of the requests for an export
+        self.asked_reply = None      # by default 201 with ids from 212
+        self.mood = None             # a Reply to whatever is asked of the API
         self.seen = []
         self._scripts = {}
         self._tls = tls
@@ -292,6 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
         script = vendor._scripts.get(self.path)
         if isinstance(script, deque):
             script = script.popleft() if script else None
+        if script is None and self.path != vendor.key_path:
+            script = vendor.mood
         if script is not None:
             if script.delay:
                 threading.Event().wait(script.delay)
@@ -299,7 +308,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == vendor.key_path:
             return self.answer(Reply(body=(vendor.key_body or vendor.signer.pem).encode(),
                                      headers={"Content-Type": "application/octet-stream"}))
-        if self.seen.authorization != f"Bearer {vendor.token}":
+        if self.seen.authorization != f"{vendor.word} {vendor.token}":
             return self.answer(Reply(401, body=b'{"error":"unauthorized"}'))
         if self.path in vendor.items:
             return self.answer(Reply(body=json.dumps(vendor.items[self.path]).encode()))
@@ -309,6 +318,20 @@ class _Handler(BaseHTTPRequestHandler):
         if head == "/files" and number.removesuffix(".csv") in vendor.exports:
             return self.file(vendor.exports[number.removesuffix(".csv")])
         return self.answer(Reply(404, body=b'{"error":"not found"}'))
+
+    def do_POST(self):
+        """An export is asked for: what came is kept in `asked`."""
+        vendor = self.vendor
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.seen = Seen(time.monotonic(), self.path, self.headers.get("Authorization", ""))
+        vendor.seen.append(self.seen)
+        if self.seen.authorization != f"{vendor.word} {vendor.token}":
+            return self.answer(Reply(401, body=b'{"error":"unauthorized"}'))
+        if self.path != "/api/v2/vulnerability-groups/export":
+            return self.answer(Reply(404, body=b'{"error":"not found"}'))
+        vendor.asked.append(json.loads(body))
+        return self.answer(vendor.asked_reply or
+                           Reply(201, body=json.dumps({"id": str(211 + len(vendor.asked))}).encode()))
 
     def export(self, number):
         export = self.vendor.exports[number]
@@ -323,22 +346,26 @@ class _Handler(BaseHTTPRequestHandler):
     def file(self, export):
         ticket = export.gate.enter()
         end = export.truncate.pop(0) if export.truncate else None
+        file = export.files.pop(0) if export.files else export.file
         self.seen.status = 200
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "text/csv")
         if export.sized:
-            self.send_header("Content-Length", str(export.file.sums[0]))
+            self.send_header("Content-Length", str(file.sums[0]))
         else:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         sent = 0
-        for chunk in export.file.chunks():
+        for chunk in file.chunks():
             if not export.gate.passes(ticket, sent):
                 return
+            whole = len(chunk)
             if end is not None:
                 chunk = chunk[: end - sent]
-            if chunk:
+            if export.torn and len(chunk) < whole:
+                self.wfile.write(b"%x\r\n%b" % (whole, chunk))
+            elif chunk:
                 self.wfile.write(chunk if export.sized else b"%x\r\n%b\r\n" % (len(chunk), chunk))
             sent += len(chunk)
             if sent == end:

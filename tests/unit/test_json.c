@@ -230,6 +230,34 @@ only_a_map_becomes_a_tree(void **state)
 }
 
 static void
+members_come_one_after_the_other(void **state)
+{
+	struct json_document *document = parse(
+	    "{\"b\":1,\"a\":{\"x\":2},\"\":3,\"c\":[4]}");
+	const struct json_value *root = json_root(document);
+	static const char *const names[] = { "b", "a", "", "c" };
+	struct json_each each = { .at = NULL };
+	size_t count = 0;
+
+	(void)state;
+	while (json_each(root, &each)) {
+		assert_true(count < COUNT(names));
+		assert_view(each.name, names[count]);
+		assert_ptr_equal(each.value, json_member(root, names[count]));
+		count++;
+	}
+	assert_int_equal(count, COUNT(names));
+	each = (struct json_each){ .at = NULL };
+	assert_false(json_each(json_member(root, "b"), &each));
+	assert_false(json_each(json_member(root, "c"), &each));
+	assert_false(json_each(NULL, &each));
+	json_free(document);
+	document = parse("{}");
+	assert_false(json_each(json_root(document), &each));
+	json_free(document);
+}
+
+static void
 write_text(struct view text, struct buffer *out)
 {
 	struct error err = { "" };
@@ -325,6 +353,7 @@ main(void)
 		cmocka_unit_test(a_tree_takes_no_deep_document),
 		cmocka_unit_test(values_are_read_by_type),
 		cmocka_unit_test(missing_values_are_harmless),
+		cmocka_unit_test(members_come_one_after_the_other),
 		cmocka_unit_test(a_document_goes_through_a_tree_unchanged),
 		cmocka_unit_test(only_a_map_becomes_a_tree),
 		cmocka_unit_test(bad_bytes_are_replaced),

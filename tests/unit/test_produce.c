@@ -10,6 +10,7 @@
 #define DEADLINE_MS 15000
 
 struct fixture {
+	struct shipment shipment; /* first: found from a report */
 	struct kafka_broker *broker;
 	struct config *config;
 	struct topics topics;
@@ -18,13 +19,12 @@ struct fixture {
 };
 
 static void
-count_delivery(void *record_arg, const char *why, int64_t offset, void *arg)
+count_delivery(struct shipment *shipment, enum status status, const char *why)
 {
-	struct fixture *f = arg;
+	struct fixture *f = (struct fixture *)(void *)shipment;
 
-	(void)record_arg;
-	(void)offset;
-	atomic_fetch_add(why == NULL ? &f->delivered : &f->failed, 1);
+	(void)why;
+	atomic_fetch_add(status == STATUS_OK ? &f->delivered : &f->failed, 1);
 }
 
 static void
@@ -33,7 +33,7 @@ open_fixture(struct fixture *f)
 	char text[512];
 	struct error err = { "" };
 
-	*f = (struct fixture){ .broker = NULL };
+	*f = (struct fixture){ .shipment = { count_delivery } };
 	assert_int_equal(kafka_broker_open(&f->broker, &err), STATUS_OK);
 	snprintf(text, sizeof(text),
 	    "kafka:\n  bootstrap_servers: %s\n"
@@ -43,9 +43,8 @@ open_fixture(struct fixture *f)
 	assert_int_equal(
 	    config_parse("test", view_of(text), &f->config, &err), STATUS_OK);
 	topics_init(&f->topics, f->config);
-	assert_int_equal(produce_open(f->config, &f->topics, count_delivery, f,
-			     &f->produce, &err),
-	    STATUS_OK);
+	assert_int_equal(
+	    produce_open(f->config, &f->topics, &f->produce, &err), STATUS_OK);
 }
 
 static void
@@ -67,7 +66,7 @@ send_one(struct fixture *f)
 	};
 	struct error err;
 
-	return produce_send(f->produce, &record, NULL, &err);
+	return produce_send(f->produce, &record, &f->shipment, &err);
 }
 
 static bool

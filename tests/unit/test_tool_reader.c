@@ -19,13 +19,12 @@ struct bench {
 };
 
 static void
-on_delivery(void *record_arg, const char *why, int64_t offset, void *arg)
+on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 {
 	struct bench *bench = arg;
 
 	(void)record_arg;
-	(void)offset;
-	bench->delivered += why == NULL;
+	bench->delivered += report->status == STATUS_OK;
 }
 
 static int

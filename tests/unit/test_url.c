@@ -90,6 +90,9 @@ templates_take_ids(void **state)
 		{ "/{id}/{id}", "x", BASE "/x/x" },
 		{ "/plain", "x", BASE "/plain" },
 		{ "/open{", "x", BASE "/open{" },
+		{ "/t/{target}/f/{id}/", "7", BASE "/t/o%2Fo/f/7/" },
+		{ "/c/{id}?since={since}", "x", BASE "/c/x?since=o%2Fo" },
+		{ "/{}/{Id}", "x", BASE "/o%2Fo/o%2Fo" },
 	};
 
 	(void)state;
@@ -98,7 +101,7 @@ templates_take_ids(void **state)
 
 		buffer_init(&out, 100);
 		url_fill(VIEW(BASE), view_of(cases[i].template),
-		    view_of(cases[i].id), &out);
+		    view_of(cases[i].id), VIEW("o/o"), &out);
 		assert_view(buffer_view(&out), cases[i].expected);
 		buffer_clear(&out);
 	}

@@ -13,13 +13,14 @@
 
 #include <dirent.h>
 
+#include "vulnbus/authenticate.h"
 #include "vulnbus/json.h"
 #include "vulnbus/normalise.h"
 
 #define FOLDER      "tests/unit/vendors"
 #define RECEIVED_MS 1598539393000
 #define CASES_MAX   1000
-#define NODES_MAX   1000
+#define NODES_MAX   2000
 
 struct vendor_case {
 	char vendor[64];
@@ -185,8 +186,8 @@ normalise_one(const struct vendor_case *c, const struct json_document *in,
 		.contract = source_find(c->vendor),
 		.base_url = "https://acme.example" };
 	event_init(event);
-	return normalise(&binding, json_root(in), index, "jws-es512",
-	    RECEIVED_MS, event, err);
+	return normalise(&binding, json_root(in), index,
+	    authenticate_proof(&binding), RECEIVED_MS, event, err);
 }
 
 static void
@@ -268,6 +269,8 @@ check_request(
 	    view_of(request->path), json_text(json_member(expected, "path")));
 	assert_bytes(request->id, json_text(json_member(expected, "id")));
 	assert_bytes(
+	    view_of(request->other), json_text(json_member(expected, "other")));
+	assert_bytes(
 	    request->location, json_text(json_member(expected, "location")));
 }
 
@@ -336,6 +339,10 @@ check_record(const struct vendor_case *c, const struct event *event,
 		[SOURCE_RECORD_NONE] = "none",
 		[SOURCE_RECORD_SCAN] = "scan",
 		[SOURCE_RECORD_EXPORT] = "export",
+		[SOURCE_RECORD_FINDING] = "finding",
+		[SOURCE_RECORD_TARGET] = "target",
+		[SOURCE_RECORD_TARGET_DELETED] = "target-deleted",
+		[SOURCE_RECORD_SCORECARD] = "scorecard",
 	};
 	enum source_record record = SOURCE_RECORD_NONE;
 	struct error err = { "" };
@@ -481,6 +488,9 @@ every_contract_is_complete(void **state)
 			assert_non_null(s->authentication.header);
 			assert_non_null(s->authentication.stamp);
 			assert_int_equal(s->authentication.key_path[0], '/');
+		} else {
+			assert_null(s->authentication.header);
+			assert_null(s->authentication.hint);
 		}
 		for (size_t k = 0; k < SOURCE_PATHS_MAX; k++)
 			if (s->api.paths[k].name != NULL)
@@ -517,6 +527,32 @@ words_become_comparable(void **state)
 		{ "taegis-vdr", "done ", "", "" },
 		{ "delve", "warning", "low", "" },
 		{ "delve", "done", "", "completed" },
+		{ "probely", "40", "critical", "" },
+		{ "probely", "30", "high", "" },
+		{ "probely", "20", "medium", "" },
+		{ "probely", "10", "low", "" },
+		{ "probely", "0", "", "" },
+		{ "probely", "critical", "", "" },
+		{ "probely", "completed", "", "completed" },
+		{ "probely", "completed_with_errors", "", "completed" },
+		{ "probely", "failed", "", "failed" },
+		{ "probely", "canceled", "", "canceled" },
+		{ "probely", "canceling", "", "started" },
+		{ "probely", "queued", "", "started" },
+		{ "probely", "started", "", "started" },
+		{ "probely", "paused", "", "started" },
+		{ "probely", "pausing", "", "started" },
+		{ "probely", "resuming", "", "started" },
+		{ "probely", "finishing_up", "", "started" },
+		{ "probely", "under_review", "", "started" },
+		{ "probely", "done", "", "" },
+		{ "securityscorecard", "critical", "critical", "" },
+		{ "securityscorecard", "high", "high", "" },
+		{ "securityscorecard", "medium", "medium", "" },
+		{ "securityscorecard", "low", "low", "" },
+		{ "securityscorecard", "info", "info", "" },
+		{ "securityscorecard", "positive", "", "" },
+		{ "securityscorecard", "warning", "", "" },
 	};
 
 	(void)state;

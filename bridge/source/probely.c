@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Probely, now Snyk API & Web. Its two specifications contradict each other
+ * ("Create Target's Webhook" and openapi.yaml 1.2.0), so whatever either says
+ * is taken. Nothing is signed: the path is the proof, and the API has the
+ * facts. What an API's answer holds of passwords, headers, cookies, seeds of
+ * one-time passwords, raw requests and the like is not in any list here, and
+ * so goes nowhere. */
+#include <string.h>
+
+#include "vulnbus/json.h"
+#include "vulnbus/source.h"
+
+extern const struct source source_probely;
+
+/* The type of an object is the first word of its kind. */
+static const struct {
+	const char *event_type, *kind;
+} types[] = {
+	{ "user_created", "user.created" },
+	{ "user_deleted", "user.deleted" },
+	{ "target_created", "target.created" },
+	{ "target_deleted", "target.deleted" },
+	{ "target_verified", "target.verified" },
+	{ "target_verification_failed", "target.verification_failed" },
+	{ "scan_started", "scan.started" },
+	{ "scan_canceled", "scan.canceled" },
+	{ "scan_completed", "scan.completed" },
+	{ "scan_failed", "scan.failed" },
+	{ "finding_detected", "finding.detected" },
+	{ "finding_fixed", "finding.fixed" },
+};
+
+static struct view
+kind_of(struct view event_type)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (view_is(event_type, types[i].event_type))
+			return view_of(types[i].kind);
+	return VIEW("");
+}
+
+/* "target" of a scan or finding: an object, or its id alone. */
+static struct view
+target_id_of(const struct json_value *content, struct event *event)
+{
+	const struct json_value *target = json_member(content, "target");
+
+	return json_type_of(target) == JSON_TYPE_MAP
+		   ? source_id(json_member(target, "id"), event)
+		   : source_id(target, event);
+}
+
+static void
+set_finding(const struct json_value *content, struct event *event)
+{
+	const struct view finding = source_id(
+	    json_member(content, "id"), event);
+	const struct view target = target_id_of(content, event);
+
+	event->subject_id = VIEW("");
+	if (finding.len == 0 || target.len == 0)
+		return;
+	tree_text(&event->attributes, VIEW("target_id"), target);
+	tree_text(&event->attributes, VIEW("finding_id"), finding);
+	event->subject_id = event_print(
+	    event, "%.*s.%.*s", VIEW_ARGS(target), VIEW_ARGS(finding));
+}
+
+static void
+set_scan(const struct json_value *content, struct event *event)
+{
+	const struct view status = source_word(json_member(content, "status"));
+
+	event->subject_id = source_id(json_member(content, "id"), event);
+	tree_text_if(&event->attributes, VIEW("target_id"),
+	    target_id_of(content, event));
+	if (status.len > 0)
+		tree_text_if(&event->attributes, VIEW("status"),
+		    event_print(event, "%.*s", VIEW_ARGS(status)));
+}
+
+static void
+set_subject(const struct json_value *content, struct event *event)
+{
+	if (view_is(event->subject_type, "finding"))
+		set_finding(content, event);
+	else if (view_is(event->subject_type, "scan"))
+		set_scan(content, event);
+	else
+		event->subject_id = source_id(
+		    json_member(content, "id"), event);
+}
+
+/* An object in one specification, and in the other a text, which holds that
+ * object as JSON. Its texts do not outlive this. */
+static enum status
+take_content(
+    const struct json_value *content, struct event *event, struct error *err)
+{
+	struct json_document *document = NULL;
+	enum status status = STATUS_OK;
+
+	if (json_type_of(content) == JSON_TYPE_TEXT) {
+		status = json_parse(json_text(content), &document, err);
+		content = json_root(document);
+	}
+	set_subject(content, event);
+	json_free(document);
+	return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+}
+
+static enum status
+normalise(const struct json_value *document, size_t index, struct event *event,
+    struct error *err)
+{
+	const struct view id = source_id(json_member(document, "id"), event);
+	const struct view event_type = source_word(
+	    json_member(document, "event_type"));
+	const struct json_value *at = json_member(document, "occurred_at");
+	struct view object_type = kind_of(event_type);
+	enum status status;
+
+	if (index > 0)
+		return STATUS_END;
+	if (at == NULL)
+		at = json_member(document, "ocurred_at");
+	if (id.len == 0 || event_type.len == 0)
+		return error_set(err, STATUS_INVALID,
+		    "id and event_type are documented for every event");
+	event->id = event_print(
+	    event, "%.*s:%.*s", VIEW_ARGS(event->source), VIEW_ARGS(id));
+	event->kind = kind_of(event_type);
+	if (timestamp_parse(json_text(at), &event->occurred_ms) != STATUS_OK)
+		event->occurred_ms = TIMESTAMP_NONE;
+	tree_text(&event->attributes, VIEW("event_type"), event_type);
+	event->subject_type = event->kind.len > 0
+				  ? view_cut(&object_type, '.')
+				  : source_word(
+					json_member(document, "object_type"));
+	status = take_content(json_member(document, "content"), event, err);
+	if (status != STATUS_OK)
+		return status;
+	if (event->kind.len > 0 && event->subject_id.len > 0)
+		return STATUS_OK;
+	status = error_set(err, STATUS_UNKNOWN, "%s",
+	    event->kind.len > 0 ? "content: does not say which object"
+				: "event_type: not documented");
+	/* What is not known still is about something: itself. */
+	if (event->subject_id.len == 0 || event->subject_type.len == 0 ||
+	    event->subject_type.len > 63) {
+		event->subject_type = VIEW("event");
+		event->subject_id = id;
+	}
+	return status;
+}
+
+static enum status
+locate(const struct event *event, const struct source_replies *replies,
+    struct source_request *out_request, struct error *err)
+{
+	const struct view target = tree_get_text(
+	    &event->attributes, 0, "target_id");
+
+	*out_request = (struct source_request){ .ask = SOURCE_ASK_NOTHING };
+	if (replies->count > 0 || view_is(event->subject_type, "user") ||
+	    view_is(event->kind, "target.deleted"))
+		return STATUS_OK;
+	out_request->ask = SOURCE_ASK_JSON;
+	out_request->id = event->subject_id;
+	if (view_is(event->subject_type, "scan")) {
+		out_request->path = "scan";
+	} else if (view_is(event->subject_type, "target")) {
+		out_request->path = "target";
+	} else if (view_is(event->subject_type, "finding") &&
+		   target.len < sizeof(out_request->other)) {
+		out_request->path = "finding";
+		out_request->id = tree_get_text(
+		    &event->attributes, 0, "finding_id");
+		memcpy(out_request->other, target.data, target.len);
+	} else {
+		return error_set(
+		    err, STATUS_INVALID, "no scan, target or finding");
+	}
+	return STATUS_OK;
+}
+
+static void
+add_counts(struct tree *t, const struct json_value *object)
+{
+	static const struct source_field fields[] = {
+		{ "criticals", "critical", SOURCE_FORM_COUNT },
+		{ "highs", "high", SOURCE_FORM_COUNT },
+		{ "mediums", "medium", SOURCE_FORM_COUNT },
+		{ "lows", "low", SOURCE_FORM_COUNT },
+		{ NULL },
+	};
+
+	if (object == NULL)
+		return;
+	tree_open_map(t, VIEW("counts"));
+	source_copy(t, object, fields);
+	tree_close(t);
+}
+
+/* A site's name and description are what people wrote. */
+static void
+add_place(struct tree *t, const struct json_value *target)
+{
+	static const struct source_field of_target[] = {
+		{ "type", "type", SOURCE_FORM_WORD },
+		{ NULL },
+	};
+	static const struct source_field of_site[] = {
+		{ "host", "hostname", SOURCE_FORM_WORD },
+		{ "url", "url", SOURCE_FORM_ADDRESS },
+		{ NULL },
+	};
+
+	source_copy(t, target, of_target);
+	source_copy(t, json_member(target, "site"), of_site);
+}
+
+/* What was scanned: a target as it stands in a scan or finding. */
+static void
+add_asset(struct tree *body, const struct event *event,
+    const struct json_value *target)
+{
+	const struct view id = tree_get_text(
+	    &event->attributes, 0, "target_id");
+
+	if (id.len == 0)
+		return;
+	tree_open_map(body, VIEW("asset"));
+	tree_text(body, VIEW("id"), id);
+	add_place(body, target);
+	tree_close(body);
+}
+
+/* The API's word, or the webhook's own, or the end of its kind. */
+static void
+add_status(
+    const struct event *event, const struct json_value *scan, struct tree *body)
+{
+	const struct view notified = tree_get_text(
+	    &event->attributes, 0, "status");
+	struct view word = source_word(json_member(scan, "status"));
+	struct view kind = event->kind;
+
+	(void)view_cut(&kind, '.');
+	if (word.len == 0)
+		word = notified.len > 0 ? notified : kind;
+	tree_text_if(body, VIEW("status"), source_state(&source_probely, word));
+	tree_text(body, VIEW("status_word"), word);
+	tree_text_if(body, VIEW("notified_status"),
+	    source_state(&source_probely, notified));
+}
+
+static void
+enrich_scan(const struct event *event, const struct source_reply *reply,
+    struct tree *body)
+{
+	static const struct source_field fields[] = {
+		{ "created", "requested_ms", SOURCE_FORM_TIME },
+		{ "started", "started_ms", SOURCE_FORM_TIME },
+		{ "completed", "completed_ms", SOURCE_FORM_TIME },
+		{ "incremental", "is_incremental", SOURCE_FORM_FLAG },
+		{ NULL },
+	};
+	const struct json_value *scan = reply->document;
+	const struct json_value *profile = json_member(scan, "scan_profile");
+
+	tree_open_map(body, VIEW("scan"));
+	tree_text(body, VIEW("id"), event->subject_id);
+	add_status(event, scan, body);
+	source_copy(body, scan, fields);
+	/* A word in 2024, an object in the new specification. */
+	tree_text_if(body, VIEW("profile"),
+	    json_type_of(profile) == JSON_TYPE_MAP
+		? source_word(json_member(profile, "id"))
+		: source_word(profile));
+	add_counts(body, scan);
+	tree_close(body);
+	source_detail(body, VIEW("detail"), reply);
+	add_asset(body, event, json_member(scan, "target"));
+}
+
+static void
+enrich_finding(const struct event *event, const struct source_reply *reply,
+    struct tree *body)
+{
+	static const struct source_field of_definition[] = {
+		{ "id", "definition_id", SOURCE_FORM_WORD },
+		{ "name", "title", SOURCE_FORM_WORD },
+		{ "cwe_id", "cwe_id", SOURCE_FORM_WORD },
+		{ NULL },
+	};
+	static const struct source_field of_finding[] = {
+		{ "url", "url", SOURCE_FORM_ADDRESS },
+		{ "state", "status_word", SOURCE_FORM_WORD },
+		{ "method", "method", SOURCE_FORM_WORD },
+		{ "insertion_point", "insertion_point", SOURCE_FORM_WORD },
+		{ "parameter", "parameter", SOURCE_FORM_WORD },
+		{ "cvss_vector", "cvss_vector", SOURCE_FORM_WORD },
+		{ "cvss_score", "cvss_score", SOURCE_FORM_NUMBER },
+		{ "new", "is_new", SOURCE_FORM_FLAG },
+		{ "retesting", "is_retesting", SOURCE_FORM_FLAG },
+		{ "created_at", "created_ms", SOURCE_FORM_TIME },
+		{ "last_found", "last_found_ms", SOURCE_FORM_TIME },
+		{ "changed", "changed_ms", SOURCE_FORM_TIME },
+		{ NULL },
+	};
+	const struct json_value *finding = reply->document;
+
+	tree_open_map(body, VIEW("finding"));
+	tree_text(body, VIEW("id"),
+	    tree_get_text(&event->attributes, 0, "finding_id"));
+	source_copy_severity(body, &source_probely, VIEW("severity"),
+	    VIEW("severity_word"), json_member(finding, "severity"));
+	source_copy(body, json_member(finding, "definition"), of_definition);
+	source_copy(body, finding, of_finding);
+	tree_close(body);
+	source_detail(body, VIEW("detail"), reply);
+	add_asset(body, event, json_member(finding, "target"));
+}
+
+static void
+enrich_target(const struct event *event, const struct source_reply *reply,
+    struct tree *body)
+{
+	static const struct source_field of_site[] = {
+		{ "verified", "is_verified", SOURCE_FORM_FLAG },
+		{ "verification_method", "verification_method",
+		    SOURCE_FORM_WORD },
+		{ "verification_date", "verified_ms", SOURCE_FORM_TIME },
+		{ NULL },
+	};
+	static const struct source_field of_target[] = {
+		{ "changed", "changed_ms", SOURCE_FORM_TIME },
+		{ NULL },
+	};
+	const struct json_value *target = reply->document;
+
+	tree_open_map(body, VIEW("target"));
+	tree_text(body, VIEW("id"), event->subject_id);
+	add_place(body, target);
+	source_copy(body, json_member(target, "site"), of_site);
+	source_copy_severity(body, &source_probely, VIEW("risk"),
+	    VIEW("risk_word"), json_member(target, "risk"));
+	add_counts(body, target);
+	source_copy(body, target, of_target);
+	tree_close(body);
+	source_detail(body, VIEW("detail"), reply);
+}
+
+static enum status
+enrich(const struct event *event, const struct source_replies *replies,
+    struct tree *body, enum source_record *out_record, struct error *err)
+{
+	const struct source_reply *reply = &replies->items[0];
+
+	(void)err; /* locate has refused what is none of these */
+	if (view_is(event->subject_type, "user")) {
+		*out_record = SOURCE_RECORD_NONE;
+	} else if (view_is(event->kind, "target.deleted")) {
+		*out_record = SOURCE_RECORD_TARGET_DELETED;
+	} else if (view_is(event->subject_type, "scan")) {
+		enrich_scan(event, reply, body);
+		*out_record = SOURCE_RECORD_SCAN;
+	} else if (view_is(event->subject_type, "finding")) {
+		enrich_finding(event, reply, body);
+		*out_record = SOURCE_RECORD_FINDING;
+	} else {
+		enrich_target(event, reply, body);
+		*out_record = SOURCE_RECORD_TARGET;
+	}
+	return STATUS_OK;
+}
+
+const struct source source_probely = {
+	.name = "probely",
+	.default_base_url = "https://api.probely.com",
+	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH },
+	.api = {
+		.authorization = "JWT",
+		.paths = {
+			{ "scan", "/scans/{id}/" },
+			{ "finding", "/targets/{target}/findings/{id}/" },
+			{ "target", "/targets/{id}/" },
+		},
+	},
+	.normalise = normalise,
+	.locate = locate,
+	.enrich = enrich,
+};

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command "export": asks a vendor for an export whose webhook comes here,
+ * and notes that it was asked for, so that it is followed up when the webhook
+ * does not come. Rules: "Using VDR Webhooks". */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "vulnbus/binding.h"
+#include "vulnbus/encode.h"
+#include "vulnbus/http_client.h"
+#include "vulnbus/json.h"
+#include "vulnbus/kafka_producer.h"
+#include "vulnbus/tool.h"
+#include "vulnbus/url.h"
+
+#define PATH_NAME       "export-request"
+#define DELIVER_MS      15000
+#define POLL_MS         100
+#define TEXT_BYTES_MAX  16384
+#define REPLY_BYTES_MAX (1u << 20)
+
+struct export
+{
+	const struct tool *tool;
+	const struct config *config;
+	const struct binding *binding;
+	const char *query; /* JSON */
+	char id[EVENT_ID_BYTES_MAX + 1];
+	bool is_reported;
+	struct error why; /* of the report; empty: delivered */
+};
+
+static void
+write_body(const struct export *export, struct buffer *out)
+{
+	const struct config_source *source = export->binding->config;
+	const char *public_url = export->config->ingress.public_url;
+
+	buffer_print(out,
+	    "{\"fileFormat\":\"csv\",\"kind\":\"export\",\"query\":%s",
+	    export->query);
+	/* Without it the organisation's own connector is called. */
+	if (public_url != NULL)
+		buffer_print(out, ",\"webhook\":{\"url\":\"%s/hooks/%s/%s\"}",
+		    public_url, source->name, source->hook.secret.value);
+	buffer_append(out, "}", 1);
+}
+
+static enum status
+read_id(struct export *export, struct view reply, struct error *err)
+{
+	struct json_document *document = NULL;
+	enum status status = json_parse(reply, &document, err);
+	const struct json_value *id;
+
+	if (status != STATUS_OK)
+		return error_add(err, status, "the vendor's reply");
+	id = json_member(json_root(document), "id");
+	if (json_type_of(id) == JSON_TYPE_INT)
+		snprintf(export->id, sizeof(export->id), "%lld",
+		    (long long)json_int(id, 0));
+	else if (json_text(id).len <= EVENT_ID_BYTES_MAX)
+		snprintf(export->id, sizeof(export->id), "%.*s",
+		    VIEW_ARGS(json_text(id)));
+	json_free(document);
+	return export->id[0] != '\0' ? STATUS_OK
+				     : error_set(err, STATUS_INVALID,
+					   "the vendor's reply names no id");
+}
+
+/* Of a token that is sent to the configured host alone. */
+static enum status
+post(const struct export *export, const char *url, const char *authorization,
+    struct buffer *reply, struct error *err)
+{
+	const struct config_source *source = export->binding->config;
+	struct buffer body;
+	unsigned code = 0;
+	enum status status;
+
+	buffer_init(&body, TEXT_BYTES_MAX);
+	write_body(export, &body);
+	status = buffer_status(&body);
+	if (status == STATUS_OK)
+		status = http_fetch(
+		    &(struct http_call_options){
+			.url = url,
+			.method = "POST",
+			.authorization = authorization,
+			.content_type = "application/json",
+			.body = buffer_view(&body),
+			.ca_file = source->ca_file,
+			.timeout_ms = source->api.timeout_ms,
+			.body_bytes_max = REPLY_BYTES_MAX,
+		    },
+		    reply, &code, err);
+	buffer_clear(&body);
+	if (status == STATUS_OK && code != 200 && code != 201 && code != 202)
+		return error_set(err, STATUS_UNAVAILABLE,
+		    "the vendor answers HTTP %u", code);
+	return status;
+}
+
+static enum status
+ask_vendor(struct export *export, struct error *err)
+{
+	const struct source *contract = export->binding->contract;
+	const struct secret *secret = &export->binding->config->api.token;
+	struct buffer url, token, authorization, reply;
+	enum status status = STATUS_OK;
+
+	buffer_init(&url, TEXT_BYTES_MAX);
+	buffer_init(&token, TEXT_BYTES_MAX);
+	buffer_init(&authorization, TEXT_BYTES_MAX);
+	buffer_init(&reply, REPLY_BYTES_MAX);
+	url_fill(view_of(export->binding->base_url),
+	    view_of(binding_path(export->binding, PATH_NAME)), VIEW(""),
+	    VIEW(""), &url);
+	buffer_append(&url, "", 1);
+	if (secret->raw != NULL)
+		status = secret_read(secret, &token, err);
+	if (status == STATUS_OK && secret->raw != NULL) {
+		buffer_print(&authorization, "%s %.*s",
+		    contract->api.authorization,
+		    VIEW_ARGS(buffer_view(&token)));
+		buffer_append(&authorization, "", 1);
+	}
+	if (status == STATUS_OK)
+		status = post(
+		    export, url.data, authorization.data, &reply, err);
+	if (status == STATUS_OK)
+		status = read_id(export, buffer_view(&reply), err);
+	buffer_clear(&url);
+	buffer_clear(&token);
+	buffer_clear(&authorization);
+	buffer_clear(&reply);
+	return status;
+}
+
+static void
+on_report(void *record_arg, const struct kafka_report *report, void *arg)
+{
+	struct export *export = arg;
+
+	(void)record_arg;
+	export->is_reported = true;
+	if (report->status != STATUS_OK)
+		error_set(&export->why, report->status, "%s", report->why);
+}
+
+static enum status
+send(
+    struct export *export, const struct kafka_record *record, struct error *err)
+{
+	const int64_t until_ms = clock_steady_ms() + DELIVER_MS;
+	const struct kafka_producer_options options = {
+		.config = export->config,
+		.client = "vulnbus-export",
+		.on_delivery = on_report,
+		.arg = export,
+	};
+	struct kafka_producer *producer = NULL;
+	enum status status = kafka_producer_open(&options, &producer, err);
+
+	if (status == STATUS_OK)
+		status = kafka_producer_send(producer, record, NULL, err);
+	while (status == STATUS_OK && !export->is_reported &&
+	       clock_steady_ms() < until_ms)
+		kafka_producer_poll(producer, POLL_MS);
+	kafka_producer_close(&producer, 0);
+	if (status == STATUS_OK && export->why.text[0] != '\0') {
+		status = STATUS_UNAVAILABLE;
+		*err = export->why;
+	}
+	return status;
+}
+
+/* The enricher takes it in like any event, and waits for the webhook. */
+static enum status
+note_request(struct export *export, struct error *err)
+{
+	const struct config_source *source = export->binding->config;
+	struct encoding encoding = { .format = export->config->topics.format };
+	char trace[TRACEPARENT_BYTES + 1];
+	struct topics topics;
+	struct encoded encoded;
+	struct event event;
+	enum status status;
+
+	topics_init(&topics, export->config);
+	encoding.topics = &topics;
+	trace_continue(VIEW(""), trace);
+	event_init(&event);
+	encoded_init(&encoded);
+	event.source = view_of(source->name);
+	event.vendor = view_of(source->vendor);
+	event.kind = VIEW("export.requested");
+	event.subject_type = VIEW("export");
+	event.subject_id = view_of(export->id);
+	event.proof = VIEW("api");
+	event.received_ms = clock_wall_ms();
+	event.id = event_print(
+	    &event, "%s:export:%s:0:requested", source->name, export->id);
+	tree_text(&event.attributes, VIEW("status"), VIEW("requested"));
+	status = event_check(&event, err);
+	if (status == STATUS_OK)
+		status = encode_event(&encoding, &event,
+		    view_of(export->binding->base_url), view_of(trace),
+		    &encoded, err);
+	if (status == STATUS_OK)
+		status = send(export, &encoded.record, err);
+	encoded_clear(&encoded);
+	event_clear(&event);
+	return status;
+}
+
+static int
+run(struct export *export)
+{
+	const struct tool *tool = export->tool;
+	const char *name = export->binding->config->name;
+	const bool is_asked = export->id[0] == '\0';
+	struct error err;
+	enum status status = STATUS_OK;
+
+	if (is_asked)
+		status = ask_vendor(export, &err);
+	if (status != STATUS_OK)
+		return tool_fail(tool,
+		    status == STATUS_INVALID ? EX_PROTOCOL : EX_UNAVAILABLE,
+		    "%s: %s", name, err.text);
+	status = note_request(export, &err);
+	if (status == STATUS_OK) {
+		printf("%s: export %s is %s\n", name, export->id,
+		    is_asked ? "asked for" : "expected");
+		return EX_OK;
+	}
+	if (is_asked)
+		fprintf(stderr,
+		    "export %s was asked for, but not noted; once Kafka is "
+		    "there: %s --id %s %s\n",
+		    export->id, "vulnbus export", export->id, name);
+	return tool_fail_kafka(tool, export->config, status, &err);
+}
+
+static bool
+is_json(const char *text)
+{
+	struct json_document *document = NULL;
+	struct error err;
+	const bool answer = json_parse(view_of(text), &document, &err) ==
+				STATUS_OK &&
+			    json_type_of(json_root(document)) == JSON_TYPE_MAP;
+
+	json_free(document);
+	return answer;
+}
+
+static int
+run_for(struct export *export, const char *source)
+{
+	struct bindings bindings;
+	struct error err;
+	int exit_status;
+
+	if (bindings_open(export->config, &bindings, &err) != STATUS_OK)
+		return tool_fail(export->tool, EX_CONFIG, "%s", err.text);
+	export->binding = bindings_find(&bindings, view_of(source));
+	if (export->binding == NULL)
+		exit_status = tool_fail(
+		    export->tool, EX_CONFIG, "no source is called %s", source);
+	else if (binding_path(export->binding, PATH_NAME) == NULL)
+		exit_status = tool_fail(export->tool, EX_CONFIG,
+		    "%s makes no exports", export->binding->config->vendor);
+	else
+		exit_status = run(export);
+	bindings_close(&bindings);
+	return exit_status;
+}
+
+int
+tool_export(struct tool *tool, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "query", required_argument, NULL, 'q' },
+		{ "id", required_argument, NULL, 'i' },
+		TOOL_LONG_OPTIONS,
+	};
+	struct export export = { .tool = tool, .query = "{}" };
+	struct config *config = NULL;
+	int option, exit_status;
+
+	while ((option = tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS,
+		    options)) != TOOL_OPTION_END) {
+		if (option == TOOL_OPTION_STOP)
+			return tool->exit_status;
+		if (option == 'q')
+			export.query = optarg;
+		if (option == 'i' &&
+		    (size_t)snprintf(export.id, sizeof(export.id), "%s",
+			optarg) >= sizeof(export.id))
+			return tool_usage(tool, "--id: too long");
+	}
+	if (argc - optind != 1)
+		return tool_usage(tool, "one source is needed");
+	if (!is_json(export.query))
+		return tool_usage(tool, "--query: not a JSON object");
+	exit_status = tool_load_config(tool, &config);
+	if (exit_status >= 0)
+		return exit_status;
+	export.config = config;
+	exit_status = run_for(&export, argv[optind]);
+	config_free(config);
+	return exit_status;
+}
