@@ -220,8 +220,8 @@ worker_open(struct worker *w, struct error *err)
 	encoded_init(&w->encoded);
 	tree_init(&w->body, BODY_NODES_MAX);
 	w->state_bytes_max = state_bytes_max(w->config);
-	/* The group comes second: with the session, an earlier life's open
-	 * transaction is ended. */
+	/* Partitions are taken over in the first round: by then an earlier
+	 * life's open transaction is ended, with the new session. */
 	if (status == STATUS_OK)
 		status = consume_open(
 		    w->config, w->topics, &callbacks, &w->consume, err);

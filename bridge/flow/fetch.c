@@ -12,6 +12,7 @@
 
 #define URL_BYTES_MAX   8192
 #define TOKEN_BYTES_MAX 16384
+#define PAGE            "the file is an HTML page"
 
 static void
 next_step(struct conversation *c);
@@ -124,6 +125,16 @@ take_file_end(struct conversation *c)
 	add_reply(c, (struct source_reply){ .code = 200, .rows = &c->summary });
 }
 
+/* Of a proxy or a login, in place of the file. */
+static bool
+is_page(struct view content_type)
+{
+	const size_t len = sizeof("text/html") - 1;
+
+	return content_type.len >= len &&
+	       strncasecmp(content_type.data, "text/html", len) == 0;
+}
+
 static void
 on_done(struct http_call *call, const struct http_reply *reply, void *arg)
 {
@@ -137,6 +148,8 @@ on_done(struct http_call *call, const struct http_reply *reply, void *arg)
 		return; /* the file's rows have decided already */
 	if (reply->code != 200)
 		take_refusal(c, reply);
+	else if (c->rows != NULL && is_page(reply->content_type))
+		end(c, FETCH_RETRY, PAGE);
 	else if (c->rows != NULL)
 		take_file_end(c);
 	else
@@ -151,8 +164,8 @@ on_data(struct http_call *call, struct view piece, void *arg)
 	struct conversation *c = arg;
 	enum status status;
 
-	if (view_starts(http_call_content_type(call), VIEW("text/html"))) {
-		end(c, FETCH_RETRY, "the file is an HTML page");
+	if (is_page(http_call_content_type(call))) {
+		end(c, FETCH_RETRY, PAGE);
 		return false;
 	}
 	status = rows_take(c->rows, piece, &c->why);

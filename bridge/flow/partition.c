@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/partition.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "vulnbus/log.h"
 
 #define ANSWER_MS       2000
+#define RETRY_MS        100
 #define READ_MS         200
 #define READ_BACK_MS    2000
 #define STATE_NODES_MAX 64
@@ -53,6 +55,17 @@ is_stopping(const struct restore *r)
 	return r->callbacks->is_stopping(r->callbacks->arg);
 }
 
+/* What Kafka does not answer now is asked again, unless nobody waits for it any
+ * more: an assignment that is given back costs the whole group a rebalance. */
+static bool
+may_retry(const struct restore *r, enum status status)
+{
+	if (status != STATUS_UNAVAILABLE || is_stopping(r))
+		return false;
+	poll(NULL, 0, RETRY_MS);
+	return true;
+}
+
 /* First trap: a former owner's transaction may still be about to commit
  * offsets and state. A read_committed member is told the committed offsets
  * only once they are stable, so the answer is the sign that none is open. */
@@ -66,7 +79,7 @@ wait_for_stable_offsets(
 		status = kafka_consumer_committed(r->member,
 		    r->topics->names[TOPIC_EVENTS], p->positions, p->count,
 		    ANSWER_MS, err);
-	} while (status == STATUS_UNAVAILABLE && !is_stopping(r));
+	} while (may_retry(r, status));
 	return status;
 }
 
@@ -81,10 +94,12 @@ begin_at_first(const struct restore *r, struct partitions *p, struct error *err)
 		int64_t first, next;
 
 		if (p->positions[i].next_offset < 0) {
-			status = kafka_consumer_bounds(r->watcher,
-			    r->topics->names[TOPIC_EVENTS],
-			    p->positions[i].partition, ANSWER_MS, &first, &next,
-			    err);
+			do {
+				status = kafka_consumer_bounds(r->watcher,
+				    r->topics->names[TOPIC_EVENTS],
+				    p->positions[i].partition, ANSWER_MS,
+				    &first, &next, err);
+			} while (may_retry(r, status));
 			if (status == STATUS_OK)
 				p->positions[i].next_offset = first;
 		}
@@ -229,7 +244,7 @@ read_state(const struct restore *r, struct partitions *p, struct error *err)
 	do {
 		status = find_targets(
 		    r, p, starts, targets, is_reached, &starting, err);
-	} while (status == STATUS_UNAVAILABLE && !is_stopping(r));
+	} while (may_retry(r, status));
 	if (status != STATUS_OK || starting == 0)
 		goto out;
 	status = kafka_consumer_assign(r->reader, topic, starts, starting, err);

@@ -17,6 +17,7 @@
 struct http_client {
 	CURLM *multi;
 	struct http_call *calls; /* a list of those that run */
+	bool has_paused;         /* since the last poll began */
 };
 
 struct http_call {
@@ -111,10 +112,12 @@ on_write(char *data, size_t size, size_t count, void *arg)
 	long code = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
-	if (call->on_data != NULL && code == 200)
-		return call->on_data(call, piece, call->arg)
-			   ? piece.len
-			   : CURL_WRITEFUNC_PAUSE;
+	if (call->on_data != NULL && code == 200) {
+		if (call->on_data(call, piece, call->arg))
+			return piece.len;
+		call->client->has_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (call->body.len + piece.len > call->body.max_bytes) {
 		call->is_truncated = true;
 		/* An error page may be as long as it likes; what matters is
@@ -297,6 +300,7 @@ http_client_poll(struct http_client *client, int extra_fd, uint32_t timeout_ms)
 	int running = 0, left = 0;
 	CURLMsg *message;
 
+	client->has_paused = false;
 	curl_multi_perform(client->multi, &running);
 	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
 		const CURLcode result = message->data.result;
@@ -309,8 +313,9 @@ http_client_poll(struct http_client *client, int extra_fd, uint32_t timeout_ms)
 		finish(call, result);
 		timeout_ms = 0; /* what it led to should not wait */
 	}
-	curl_multi_poll(
-	    client->multi, &extra, extra_fd < 0 ? 0 : 1, (int)timeout_ms, NULL);
+	/* A transfer that was paused has something for the caller to do. */
+	curl_multi_poll(client->multi, &extra, extra_fd < 0 ? 0 : 1,
+	    client->has_paused ? 0 : (int)timeout_ms, NULL);
 }
 
 void

@@ -19,6 +19,7 @@ struct kafka_consumer {
 	void *arg;
 	char *topic;
 	bool is_member;
+	bool is_closing; /* partitions that still come are not taken */
 };
 
 static void
@@ -60,18 +61,16 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
     rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
 	struct kafka_consumer *consumer = opaque;
+	const bool is_gain = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS &&
+			     !consumer->is_closing;
 	rd_kafka_resp_err_t result;
 
-	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+	if (is_gain)
 		keep_membership(consumer);
-		call_with_partitions(
-		    consumer->on_assign, partitions, consumer->arg);
-		result = rd_kafka_assign(client, partitions);
-	} else {
-		call_with_partitions(
-		    consumer->on_revoke, partitions, consumer->arg);
-		result = rd_kafka_assign(client, NULL);
-	}
+	call_with_partitions(
+	    is_gain ? consumer->on_assign : consumer->on_revoke, partitions,
+	    consumer->arg);
+	result = rd_kafka_assign(client, is_gain ? partitions : NULL);
 	if (result != RD_KAFKA_RESP_ERR_NO_ERROR)
 		LOG_WARN("kafka assignment",
 		    LOG_TEXT("error.message", rd_kafka_err2str(result)));
@@ -188,6 +187,7 @@ kafka_consumer_close(struct kafka_consumer **consumer)
 		rd_kafka_queue_destroy((*consumer)->queue);
 	}
 	if ((*consumer)->client != NULL) {
+		(*consumer)->is_closing = true;
 		rd_kafka_consumer_close((*consumer)->client);
 		rd_kafka_destroy((*consumer)->client);
 	}
@@ -362,6 +362,22 @@ kafka_consumer_assign(struct kafka_consumer *consumer, const char *topic,
 	    rd_kafka_err2str(code));
 }
 
+/* librdkafka 2.0.2 asks the leader it remembers, for five minutes. */
+static void
+refresh_leaders(struct kafka_consumer *consumer, const char *topic, uint32_t ms)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_topic_t *handle = rd_kafka_topic_new(
+	    consumer->client, topic, NULL);
+
+	if (handle == NULL)
+		return;
+	if (rd_kafka_metadata(consumer->client, 0, handle, &metadata,
+		(int)ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_metadata_destroy(metadata);
+	rd_kafka_topic_destroy(handle);
+}
+
 enum status
 kafka_consumer_bounds(struct kafka_consumer *consumer, const char *topic,
     int32_t partition, uint32_t ms, int64_t *out_first, int64_t *out_next,
@@ -372,6 +388,7 @@ kafka_consumer_bounds(struct kafka_consumer *consumer, const char *topic,
 
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return STATUS_OK;
+	refresh_leaders(consumer, topic, ms);
 	return error_set(err, STATUS_UNAVAILABLE, "kafka: bounds of %s: %s",
 	    topic, rd_kafka_err2str(code));
 }

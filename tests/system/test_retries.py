@@ -214,12 +214,14 @@ def test_what_waits_survives_a_kill_with_its_attempts_and_its_time(hasty):
 
 RATE = 10.0     # calls a second
 SPAN = 4.0      # measured for so long
+UNDER_WAY = 8
 
 
 def spent(source, since):
-    """True when what a bucket had saved is gone: about the rate, for a second."""
+    """True when what a bucket had saved is gone, and paid back what it owed: about the rate, for
+    three seconds."""
     now = time.monotonic()
-    return now > since + 1.5 and 1 <= len(calls(source, now - 1.0)) <= 3 * RATE
+    return now > since + 3 and 1.8 * RATE <= len(calls(source, now - 3)) <= 3.9 * RATE
 
 
 def share(daemon, source):
@@ -228,15 +230,15 @@ def share(daemon, source):
 
 def test_one_instance_and_two_together_keep_the_rate(stack):
     """Requests count, not events: each of these takes two."""
-    source = Source(settings={"api": {"calls_per_hour": int(RATE * 3600), "max_concurrent": 32}})
+    source = Source(settings={"api": {"calls_per_hour": int(RATE * 3600), "max_concurrent": UNDER_WAY}})
     made = stack([source]).start()
     began = time.monotonic()
     flood(made, source, 1500)
     start = time.monotonic()
-    until(lambda: spent(source, start), "the bucket is empty", 20)
+    until(lambda: spent(source, start), "the bucket is empty, about the rate is kept", 30)
     start = time.monotonic()
-    # A bucket is a minute's calls at most.
-    assert len(calls(source, 0)) <= 60 * RATE + (start - began) * RATE + 1
+    # A bucket is a minute's calls at most; the second calls of what is under way may be paid later.
+    assert len(calls(source, 0)) <= 60 * RATE + (start - began) * RATE + 1 + UNDER_WAY
     passes(SPAN)
     assert 0.7 * RATE * SPAN <= len(calls(source, start, start + SPAN)) <= 1.1 * RATE * SPAN + 2
 
@@ -247,7 +249,7 @@ def test_one_instance_and_two_together_keep_the_rate(stack):
     try:
         until(lambda: share(other, source) > 0, "the other one asks")
         start = time.monotonic()
-        until(lambda: spent(source, start), "its bucket is empty", 20)
+        until(lambda: spent(source, start), "its bucket is empty, about the rate is kept", 30)
         start, before = time.monotonic(), [share(made.enricher, source), share(other, source)]
         passes(SPAN)
         now = [share(made.enricher, source), share(other, source)]

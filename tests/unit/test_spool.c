@@ -45,11 +45,12 @@ static struct fixture {
 	bool is_gate_shut; /* no send comes through */
 	bool is_commit_shut;
 	size_t commits_let_pass;
-	enum status commit_says;
+	bool do_commits_fail;
 	size_t in_send, in_commit;
 	size_t commit_count;
 	enum status done[MANY]; /* by number */
 	size_t done_count;
+	bool was_holding; /* when the last owner was told */
 
 	atomic_bool is_up;
 } f;
@@ -61,6 +62,7 @@ on_done(void *owner, enum status status, const char *why)
 	assert_non_null(why);
 	pthread_mutex_lock(&f.lock);
 	*(enum status *)owner = status;
+	f.was_holding = spool_is_holding(f.spool);
 	f.done_count++;
 	pthread_cond_broadcast(&f.changed);
 	pthread_mutex_unlock(&f.lock);
@@ -69,7 +71,7 @@ on_done(void *owner, enum status status, const char *why)
 static enum status
 watched_commit(struct spool_file *file, struct error *err)
 {
-	enum status status;
+	bool does_fail;
 
 	pthread_mutex_lock(&f.lock);
 	f.in_commit++;
@@ -80,11 +82,11 @@ watched_commit(struct spool_file *file, struct error *err)
 		f.commits_let_pass--;
 	f.in_commit--;
 	f.commit_count++;
-	status = f.commit_says;
+	does_fail = f.do_commits_fail;
 	pthread_mutex_unlock(&f.lock);
-	if (status != STATUS_OK)
-		return error_set(err, status, "as the test says");
-	return spool_file_commit(file, err);
+	/* A transaction in a transaction: it fails, and takes all back. */
+	return does_fail ? spool_file_begin(file, err)
+			 : spool_file_commit(file, err);
 }
 
 static enum status
@@ -163,10 +165,10 @@ set_flag(bool *flag, bool value)
 }
 
 static void
-say(enum status *which, enum status status)
+say(enum status status)
 {
 	pthread_mutex_lock(&f.lock);
-	*which = status;
+	f.send_says = status;
 	pthread_mutex_unlock(&f.lock);
 }
 
@@ -378,6 +380,7 @@ a_failed_report_holds_back_what_comes_from_then_on(void **state)
 	assert_true(spool_is_holding(f.spool));
 	set_flag(&f.is_commit_shut, false);
 	WAIT_FOR(f.done_count, 2);
+	assert_true(f.was_holding);
 	assert_true(spool_is_holding(f.spool));
 	WAIT_FOR(f.sent_count, 2); /* in the round that was under way */
 	report(1, STATUS_UNAVAILABLE);
@@ -469,12 +472,12 @@ what_kafka_refuses_for_good_is_set_aside_and_delays_nobody(void **state)
 	assert_sent(4, 1, (const int[]){ 3 });
 	report(4, STATUS_OK);
 	wait_until_holding(false);
-	say(&f.send_says, STATUS_TOO_LARGE);
+	say(STATUS_TOO_LARGE);
 	put_range(4, 4);
 	WAIT_FOR(f.done_count, 5);
 	wait_until_holding(false);
 	assert_int_equal(count_rows(), 3);
-	say(&f.send_says, STATUS_OK);
+	say(STATUS_OK);
 	open_spool(64 << 20, 1 << 20);
 	WAIT_FOR(f.sent_count, 8);
 	assert_sent(5, 3, (const int[]){ 0, 2, 4 });
@@ -539,11 +542,11 @@ it_holds_while_kafka_is_away_or_has_not_all(void **state)
 	wait_until_holding(true);
 	atomic_store(&f.is_up, true);
 	wait_until_holding(false);
-	say(&f.send_says, STATUS_UNAVAILABLE);
+	say(STATUS_UNAVAILABLE);
 	put_range(0, 0);
 	WAIT_FOR(f.done_count, 1);
 	assert_true(spool_is_holding(f.spool));
-	say(&f.send_says, STATUS_OK);
+	say(STATUS_OK);
 	WAIT_FOR(f.sent_count, 1);
 	wait_until_holding(false);
 	report(0, STATUS_OK);
@@ -622,18 +625,18 @@ a_commit_that_fails_is_as_if_nothing_had_come_or_gone(void **state)
 	atomic_store(&f.is_up, true);
 	put_range(0, 1);
 	WAIT_FOR(f.sent_count, 2);
-	say(&f.commit_says, STATUS_UNAVAILABLE);
+	set_flag(&f.do_commits_fail, true);
 	put_range(2, 2);
 	WAIT_FOR(f.done_count, 3);
 	assert_status(f.done[2], STATUS_UNAVAILABLE);
 	assert_false(spool_has_room(f.spool));
-	say(&f.commit_says, STATUS_OK);
+	set_flag(&f.do_commits_fail, false);
 	put_range(3, 3);
 	WAIT_FOR(f.done_count, 4);
 	assert_status(f.done[3], STATUS_OK);
 	WAIT_FOR(f.sent_count, 3);
 	assert_sent(2, 1, (const int[]){ 3 });
-	say(&f.commit_says, STATUS_UNAVAILABLE);
+	set_flag(&f.do_commits_fail, true);
 	for (size_t i = 0; i < 3; i++)
 		report(i, STATUS_OK);
 	assert_int_equal(count_rows(), 3);

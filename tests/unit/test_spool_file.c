@@ -161,73 +161,73 @@ rows_are_read_in_the_order_they_came(void **state)
 	assert_int_equal(next_row(f, 0), first);
 }
 
+static const struct {
+	const char *what;
+	const char *sql;   /* made with SQLite */
+	struct view bytes; /* or of these */
+	size_t cut;        /* to so many bytes */
+	const char *says;
+} no_spools[] = {
+	{ "text", NULL, VIEW("kept since 1987\n"), 0, "not a spool" },
+	{ "one byte", NULL, VIEW("\0"), 0, "not a spool" },
+	{ "magic only", NULL, VIEW("SQLite format 3\0"), 0, "not a spool" },
+	{ "foreign", "CREATE TABLE addresses (name)", VIEW(""), 0,
+	    "not a spool" },
+	{ "foreign, our table", "CREATE TABLE spool (id)", VIEW(""), 0,
+	    "not a spool" },
+	{ "newer",
+	    "CREATE TABLE spool (id);"
+	    "PRAGMA application_id = 0x564e4253;"
+	    "PRAGMA user_version = 2",
+	    VIEW(""), 0, "a spool of format 2" },
+	{ "format 0",
+	    "CREATE TABLE spool (id);"
+	    "PRAGMA application_id = 0x564e4253",
+	    VIEW(""), 0, "a spool of format 0" },
+	{ "header without its end",
+	    "CREATE TABLE spool (id);"
+	    "PRAGMA application_id = 0x564e4253;"
+	    "PRAGMA user_version = 1",
+	    VIEW(""), 99, "not a spool" },
+	{ "header only",
+	    "CREATE TABLE spool (id);"
+	    "PRAGMA application_id = 0x564e4253;"
+	    "PRAGMA user_version = 1",
+	    VIEW(""), 100, "damaged" },
+	{ "first page only",
+	    "CREATE TABLE spool (id);"
+	    "PRAGMA application_id = 0x564e4253;"
+	    "PRAGMA user_version = 1",
+	    VIEW(""), 4096, "damaged" },
+};
+
 /* Each is refused for what it is, and has the same bytes afterwards. */
 static void
 a_file_that_is_no_spool_is_refused_and_left_as_it_is(void **state)
 {
-	static const struct {
-		const char *what;
-		const char *sql;   /* made with SQLite */
-		struct view bytes; /* or of these */
-		size_t cut;        /* to so many bytes */
-		const char *says;
-	} rows[] = {
-		{ "text", NULL, VIEW("kept since 1987\n"), 0, "not a spool" },
-		{ "one byte", NULL, VIEW("\0"), 0, "not a spool" },
-		{ "magic only", NULL, VIEW("SQLite format 3\0"), 0,
-		    "not a spool" },
-		{ "foreign", "CREATE TABLE addresses (name)", VIEW(""), 0,
-		    "not a spool" },
-		{ "foreign, our table", "CREATE TABLE spool (id)", VIEW(""), 0,
-		    "not a spool" },
-		{ "newer",
-		    "CREATE TABLE spool (id);"
-		    "PRAGMA application_id = 0x564e4253;"
-		    "PRAGMA user_version = 2",
-		    VIEW(""), 0, "a spool of format 2" },
-		{ "format 0",
-		    "CREATE TABLE spool (id);"
-		    "PRAGMA application_id = 0x564e4253",
-		    VIEW(""), 0, "a spool of format 0" },
-		{ "header without its end",
-		    "CREATE TABLE spool (id);"
-		    "PRAGMA application_id = 0x564e4253;"
-		    "PRAGMA user_version = 1",
-		    VIEW(""), 99, "not a spool" },
-		{ "header only",
-		    "CREATE TABLE spool (id);"
-		    "PRAGMA application_id = 0x564e4253;"
-		    "PRAGMA user_version = 1",
-		    VIEW(""), 100, "damaged" },
-		{ "first page only",
-		    "CREATE TABLE spool (id);"
-		    "PRAGMA application_id = 0x564e4253;"
-		    "PRAGMA user_version = 1",
-		    VIEW(""), 4096, "damaged" },
-	};
 	static char before[65536], after[65536];
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(no_spools); i++) {
 		struct spool_file *file = NULL;
 		struct error err = { "" };
 		size_t len;
 
 		(void)remove(f->path);
-		if (rows[i].sql != NULL)
-			make_database(f->path, rows[i].sql);
+		if (no_spools[i].sql != NULL)
+			make_database(f->path, no_spools[i].sql);
 		else
-			write_file(
-			    f->path, rows[i].bytes.data, rows[i].bytes.len);
-		if (rows[i].cut > 0)
+			write_file(f->path, no_spools[i].bytes.data,
+			    no_spools[i].bytes.len);
+		if (no_spools[i].cut > 0)
 			assert_int_equal(
-			    truncate(f->path, (off_t)rows[i].cut), 0);
+			    truncate(f->path, (off_t)no_spools[i].cut), 0);
 		len = slurp(f->path, before, sizeof(before));
-		assert_status_of(rows[i].what,
+		assert_status_of(no_spools[i].what,
 		    spool_file_open(f->path, ROOM, &file, &err),
 		    STATUS_INVALID);
 		assert_null(file);
-		assert_contains(err.text, rows[i].says);
+		assert_contains(err.text, no_spools[i].says);
 		assert_contains(err.text, f->path);
 		assert_int_equal(slurp(f->path, after, sizeof(after)), len);
 		assert_memory_equal(before, after, len);
