@@ -386,7 +386,7 @@ spool_file_measure(struct spool_file *file, int64_t *out_bytes,
 	if (status == STATUS_OK)
 		status = ask(file,
 		    "SELECT coalesce((SELECT appended_ms FROM spool"
-		    " ORDER BY id LIMIT 1), 0)",
+		    " WHERE reason IS NULL ORDER BY id LIMIT 1), 0)",
 		    out_oldest_ms, err);
 	return status;
 }

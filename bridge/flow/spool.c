@@ -196,6 +196,9 @@ run(void *arg)
 			atomic_store(&spool->full_until_ms, 0);
 		if (round.may_send)
 			spool_rows_send(&spool->rows);
+		if (spool->rows.was_unreadable)
+			atomic_store(
+			    &spool->full_until_ms, clock_steady_ms() + FULL_MS);
 		end_round(spool, round.may_send);
 		for (; round.items != NULL; round.items = next) {
 			next = round.items->next;

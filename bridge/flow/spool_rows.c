@@ -9,7 +9,7 @@
 #include "vulnbus/timestamp.h"
 
 #define RETRY_MS         1000
-#define ROWS_AT_ONCE     1000 /* sent, and still in the file */
+#define ROWS_AT_ONCE     5000 /* sent, and still in the file */
 #define MEASURE_EVERY_MS 200
 #define SHRINK_BYTES     (16 << 20)
 #define ROW_BYTES_MAX    (32u << 20)
@@ -217,6 +217,38 @@ send_row(struct spool_rows *rows, struct spool_row *row, struct error *err)
 	return STATUS_OK;
 }
 
+/* The next row of the file, sent. */
+static enum status
+send_next(struct spool_rows *rows, struct error *err)
+{
+	struct spool_row *row = calloc(1, sizeof(*row));
+	enum status status;
+
+	if (row == NULL)
+		return STATUS_NO_MEMORY;
+	status = spool_file_read(
+	    rows->file, rows->sent_id, &row->id, &rows->payload, err);
+	if (status != STATUS_OK) {
+		free(row);
+		if (status == STATUS_END)
+			return status;
+		if (!rows->was_unreadable)
+			LOG_ERROR("the spool cannot be read",
+			    LOG_TEXT("error.message", err->text));
+		rows->was_unreadable = true;
+		return STATUS_UNAVAILABLE;
+	}
+	rows->was_unreadable = false;
+	row->owner = rows->owner;
+	row->shipment.on_report = rows->on_report;
+	status = send_row(rows, row, err);
+	if (status == STATUS_OK)
+		rows->sent_id = row->id;
+	else
+		free(row);
+	return status;
+}
+
 void
 spool_rows_send(struct spool_rows *rows)
 {
@@ -227,23 +259,8 @@ spool_rows_send(struct spool_rows *rows)
 	    clock_steady_ms() < rows->send_from_ms)
 		return;
 	while (status == STATUS_OK &&
-	       rows->under_way + rows->settled_count < ROWS_AT_ONCE) {
-		struct spool_row *row = calloc(1, sizeof(*row));
-
-		status = STATUS_NO_MEMORY;
-		if (row != NULL)
-			status = spool_file_read(rows->file, rows->sent_id,
-			    &row->id, &rows->payload, &err);
-		if (status == STATUS_OK) {
-			row->owner = rows->owner;
-			row->shipment.on_report = rows->on_report;
-			status = send_row(rows, row, &err);
-		}
-		if (status == STATUS_OK)
-			rows->sent_id = row->id;
-		else
-			free(row);
-	}
+	       rows->under_way + rows->settled_count < ROWS_AT_ONCE)
+		status = send_next(rows, &err);
 	rows->has_unsent = status != STATUS_END;
 	if (status != STATUS_OK && status != STATUS_END)
 		rows->send_from_ms = clock_steady_ms() + RETRY_MS;
@@ -253,7 +270,7 @@ void
 spool_rows_measure(struct spool_rows *rows)
 {
 	const int64_t now_ms = clock_steady_ms();
-	int64_t bytes, oldest_ms;
+	int64_t bytes, oldest_ms, age_s;
 	struct error err;
 
 	if (now_ms - rows->measured_at_ms < MEASURE_EVERY_MS)
@@ -264,7 +281,7 @@ spool_rows_measure(struct spool_rows *rows)
 		return;
 	if (bytes > rows->peak_bytes)
 		rows->peak_bytes = bytes;
-	if (rows->count == 0 && rows->peak_bytes > SHRINK_BYTES) {
+	if (rows->count == rows->aside && rows->peak_bytes > SHRINK_BYTES) {
 		rows->peak_bytes = 0;
 		if (spool_file_shrink(rows->file, &err) != STATUS_OK)
 			LOG_WARN("spool not shrunk",
@@ -273,6 +290,6 @@ spool_rows_measure(struct spool_rows *rows)
 	metric_set(METRIC_SPOOL_EVENTS, NULL, NULL, rows->count);
 	metric_set(METRIC_SPOOL_ASIDE, NULL, NULL, rows->aside);
 	metric_set(METRIC_SPOOL_BYTES, NULL, NULL, bytes);
-	metric_set(METRIC_SPOOL_OLDEST, NULL, NULL,
-	    oldest_ms == 0 ? 0 : (clock_wall_ms() - oldest_ms) / 1000);
+	age_s = oldest_ms == 0 ? 0 : (clock_wall_ms() - oldest_ms) / 1000;
+	metric_set(METRIC_SPOOL_OLDEST, NULL, NULL, age_s > 0 ? age_s : 0);
 }

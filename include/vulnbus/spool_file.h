@@ -56,8 +56,8 @@ enum status
 spool_file_count(
     struct spool_file *file, int64_t *out_rows, struct error *err) MUST_CHECK;
 
-/* How much of the file is in use, and when its oldest row was appended (0:
- * there is none). */
+/* How much of the file is in use, and when its oldest row that is not set
+ * aside was appended (0: there is none). */
 enum status
 spool_file_measure(struct spool_file *file, int64_t *out_bytes,
     int64_t *out_oldest_ms, struct error *err) MUST_CHECK;

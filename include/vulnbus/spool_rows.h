@@ -64,6 +64,7 @@ struct spool_rows {
 	int64_t measured_at_ms;
 	int64_t peak_bytes; /* in use, since the file was last shrunk */
 	bool was_full;
+	bool was_unreadable;
 };
 
 enum status
