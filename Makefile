@@ -152,6 +152,10 @@ chaos: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the promises under faults: S=1
 chaos-check: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the same, short, with a fixed seed
 	@$(CHAOS) --seconds 32 --seed 4340 --mode three
 
+outage: $(VENV)/.ready $(KAFKA_JARS)/.ready all $(OUT)/bench-load ## full load while Kafka is away: memory, answers (S=600)
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
+		$(PY) tests/chaos/outage.py --seconds $(or $(S),60)
+
 test: unit system ## unit and system tests
 
 asan: ## unit and system tests under AddressSanitizer and UBSan
@@ -205,4 +209,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system chaos chaos-check test asan tsan lint model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora

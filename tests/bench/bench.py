@@ -55,8 +55,18 @@ def load(stack, source, folder, connections, seconds):
     # Records still on their way are paid for too.
     time.sleep(0.2)
     used = cpu_seconds(pid) - before
-    answers, others, took, p50, p99 = (float(word) for word in done.stdout.split())
+    answers, others, took, p50, p99, _ = (float(word) for word in done.stdout.split())
     return answers, others, took, p50, p99, used * 1e6 / answers, resident_mib(pid)
+
+
+def make_tokens(source, folder):
+    """A file of signed webhooks, one a line."""
+    print(f"signing {TOKENS} webhooks", flush=True)
+    with open(folder / "tokens", "w") as tokens:
+        for number in range(TOKENS):
+            print(source.token(id=str(number), kind="scan", status="done", assetId="1",
+                               assetType="site", attemptNumber=1, isAdHoc=True), file=tokens)
+    return folder / "tokens"
 
 
 def main():
@@ -70,11 +80,7 @@ def main():
         broker.start()
         source = Source()
         (folder / "key.pem").write_text(source.stub.signer.pem)
-        print(f"signing {TOKENS} webhooks", flush=True)
-        with open(folder / "tokens", "w") as tokens:
-            for number in range(TOKENS):
-                print(source.token(id=str(number), kind="scan", status="done", assetId="1",
-                                   assetType="site", attemptNumber=1, isAdHoc=True), file=tokens)
+        make_tokens(source, folder)
         source.settings = {"signature": {"key_files": [str(folder / "key.pem")]}}
         stack = Stack(broker, folder / "stack", [source])
         try:

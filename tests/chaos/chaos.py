@@ -165,6 +165,11 @@ class Run:
         say("\nfaults done: " + ", ".join(
             f"{name} x{count}" for name, count in sorted(self.lanes.done.items()))
             + f"; left out, the one before took too long: {self.lanes.left_out}")
+        if self.place.spool.startswith("on"):
+            apart = [a for a in attempts if a.status is not None and a.status >= 500 and not any(
+                begin <= a.answered <= end + 1 for begin, end in self.lanes.disk_full)]
+            say(f"5xx while the spool's disk had room: {len(apart)}" + (
+                f", the first at {apart[0].answered:.3f}" if apart else ""))
         for charge in self.place.charges:
             say(f"{charge.name}: {charge.starts} starts, listening within "
                 f"{charge.slowest_start:.2f} s, RSS at most {charge.high_water / 1024:.1f} MiB" + "".join(

@@ -70,6 +70,7 @@ class Lanes:
         self.place = place
         self.say = say
         self.done = {}          # "lane: kind" -> how often
+        self.disk_full = []     # (begin, end), wall clock
         self.left_out = 0       # the lane was still recovering from the one before
         self.errors = []
         self._faults = faults
@@ -123,9 +124,11 @@ class Lanes:
             pause()
             return stub.well()
         assert lane == "disk", fault
+        begin = time.time()
         place.disk.fill()
         pause()
-        return place.disk.relieve()
+        place.disk.relieve()
+        self.disk_full.append((begin, time.time()))
 
     def _broker(self, broker, kind, pause):
         if kind == "freeze":

@@ -35,7 +35,8 @@ TYPES = {"application/vnd.msgpack": lambda data: msgpack.unpackb(data, raw=False
 
 TRANSIENT = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
              KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,
-             KafkaError.REQUEST_TIMED_OUT, KafkaError._ALL_BROKERS_DOWN}
+             KafkaError.REQUEST_TIMED_OUT, KafkaError.UNKNOWN_LEADER_EPOCH,
+             KafkaError.FENCED_LEADER_EPOCH, KafkaError._ALL_BROKERS_DOWN}
 
 
 @dataclass
