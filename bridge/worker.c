@@ -15,6 +15,7 @@
 #define STATE_EXTRA_BYTES     8192
 #define LATER_MS              1000
 #define TIDY_EVERY_MS         60000
+#define LINGER_MS             100 /* a transaction, for what is under way */
 
 static const struct binding *
 binding_of(const struct worker *w, const struct feed *feed)
@@ -125,9 +126,6 @@ wait_ms(const struct worker *w, uint32_t most_ms)
 	const int64_t now_ms = clock_wall_ms();
 	int64_t wait = most_ms;
 
-	if (w->commit.is_open || w->commit.dirty != NULL ||
-	    consume_has_moved(w->consume))
-		return 0;
 	for (const struct feed *feed = w->feeds.first; feed != NULL;
 	     feed = feed->next) {
 		const int64_t due_ms = feed_due_ms(feed, binding_of(w, feed));
@@ -137,6 +135,47 @@ wait_ms(const struct worker *w, uint32_t most_ms)
 	}
 	/* A source at its hourly budget is due all the time. */
 	return wait < 1 ? 1 : (uint32_t)wait;
+}
+
+static bool
+has_to_commit(const struct worker *w)
+{
+	return w->commit.is_open || w->commit.dirty != NULL ||
+	       consume_has_moved(w->consume);
+}
+
+/* May the transaction take in a little more? Not when nothing is under way, and
+ * not when a file's rows wait for it. */
+static bool
+may_linger(const struct worker *w)
+{
+	for (const struct conversation *c = w->active; c != NULL; c = c->next)
+		if (c->is_paused)
+			return false;
+	return w->active != NULL;
+}
+
+/* Requests out, replies in. While a transaction is committed no reply is read,
+ * so a conversation of several requests would move by one a transaction if each
+ * reply had its own. */
+static void
+talk(struct worker *w, uint32_t ms)
+{
+	const int64_t until_ms = clock_steady_ms() + LINGER_MS;
+	int64_t left_ms;
+
+	do {
+		start_due(w);
+		outcome_settle_all(w);
+		left_ms = until_ms - clock_steady_ms();
+		if (!has_to_commit(w))
+			http_client_poll(
+			    w->client, w->event_fd, wait_ms(w, ms));
+		else if (may_linger(w) && left_ms > 0)
+			http_client_poll(
+			    w->client, -1, wait_ms(w, (uint32_t)left_ms));
+		outcome_settle_all(w);
+	} while (has_to_commit(w) && may_linger(w) && left_ms > 0);
 }
 
 /* Transfers that waited for their rows to be committed. Not earlier in the
@@ -183,10 +222,7 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	resume_transfers(w);
-	start_due(w);
-	outcome_settle_all(w);
-	http_client_poll(w->client, w->event_fd, wait_ms(w, ms));
-	outcome_settle_all(w);
+	talk(w, ms);
 	tidy(w, now_ms);
 	status = transaction_end(w, err);
 	metric_set(

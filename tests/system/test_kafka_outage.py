@@ -8,18 +8,10 @@ import pytest
 import requests
 
 from daemons import Source, Stack
-from kafka import Broker
 from waiting import until
 
 ANSWER_WITHIN = 2.0
 SLACK = 0.5
-
-
-@pytest.fixture(scope="module")
-def own_broker(tmp_path_factory):
-    made = Broker(tmp_path_factory.mktemp("own") / "broker")
-    yield made
-    made.kill()
 
 
 @pytest.fixture

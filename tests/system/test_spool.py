@@ -12,17 +12,9 @@ import pytest
 import requests
 
 from daemons import Daemon, Source, Stack
-from kafka import Broker
 from waiting import until
 
 ANSWER_WITHIN = 2.0
-
-
-@pytest.fixture(scope="module")
-def own_broker(tmp_path_factory):
-    made = Broker(tmp_path_factory.mktemp("own") / "broker")
-    yield made
-    made.kill()
 
 
 @pytest.fixture
