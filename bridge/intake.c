@@ -156,7 +156,7 @@ regulate_intake(struct worker *w)
 {
 	const size_t most = w->config->enricher.max_waiting;
 	const bool is_full = w->feeds.waiting >=
-			     (w->is_intake_paused ? most / 10 * 9 : most);
+			     (w->is_intake_paused ? most - most / 10 : most);
 	const bool is_paused = is_full || w->commit.dirty != NULL;
 
 	if (is_paused == w->is_intake_paused)

@@ -234,7 +234,11 @@ settle(struct worker *w, struct conversation *c)
 {
 	struct work *work = c->work;
 
-	if (c->outcome != FETCH_REFUSED && c->http_status != 0)
+	if (c->outcome == FETCH_UNDER_WAY)
+		return;
+	if (c->outcome != FETCH_REFUSED &&
+	    (c->http_status == 200 || c->http_status == 403 ||
+		c->http_status == 404))
 		feed_authorised(work->feed);
 	switch (c->outcome) {
 	case FETCH_COMPLETE:

@@ -56,6 +56,8 @@ bury(struct worker *w, struct work *work)
 	struct error err;
 	enum status status = STATUS_TOO_LARGE;
 
+	if (work->is_doom_silent)
+		return;
 	decoded_init(&decoded);
 	if (!work_is_loaded(work) ||
 	    work_decode(work, &decoded, &err) != STATUS_OK)
@@ -84,6 +86,7 @@ work_committed(struct worker *w, struct work *work)
 
 	work->is_new = false;
 	work->abort_count = 0;
+	work->is_suspect = work->was_refused = false;
 	work->state_offset = work->sent_offset;
 	work->written_ms = clock_wall_ms();
 	work->committed = work->next;
@@ -104,6 +107,8 @@ work_committed(struct worker *w, struct work *work)
 static void
 work_undone(struct worker *w, struct work *work)
 {
+	if (work->was_refused)
+		work->is_suspect = true;
 	if (work->is_new || work->feed == NULL) {
 		commit_touch(&w->commit, work);
 		return;
@@ -121,6 +126,7 @@ static void
 work_refused(struct worker *w, struct work *work, const struct error *why)
 {
 	const bool was_doomed = work->doom != NULL;
+	const bool was_short = work->is_doom_short;
 
 	LOG_WARN("event given up", LOG_TEXT("event.id", work->key),
 	    LOG_TEXT("reason", why->text));
@@ -128,6 +134,10 @@ work_refused(struct worker *w, struct work *work, const struct error *why)
 	if (!work->is_new)
 		work_undo(work);
 	work->is_doom_short = was_doomed;
+	work->is_doom_silent = was_doomed && was_short;
+	if (work->is_doom_silent)
+		LOG_ERROR("Kafka refuses its dead letter too",
+		    LOG_TEXT("event.id", work->key));
 	work_doom(work, why->text, "commit", work->next.attempts + 1, 0,
 	    clock_wall_ms());
 	commit_touch(&w->commit, work);

@@ -46,7 +46,8 @@ check_paths(const struct config *config, const struct config_source *source,
 			    "api.paths: %s has no path \"%s\"", source->vendor,
 			    pair->key);
 		if (pair->value[0] != '/' ||
-		    strstr(pair->value, "{id}") == NULL)
+		    (strstr(contract_path(contract, pair->key), "{id}") &&
+			strstr(pair->value, "{id}") == NULL))
 			return config_refuse(config, pair->place, err,
 			    "api.paths.%s: must begin with / and hold {id}",
 			    pair->key);

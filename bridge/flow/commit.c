@@ -9,8 +9,29 @@
 
 #define SESSION_TIMEOUT_MS 5000
 #define PROBE_MS           1000
+#define ALONE_MS           2000
 #define STATE_BYTES_MAX    (5u << 20)
 #define STATE_NODES_MAX    64
+
+/* Once one is refused, the transaction can only be aborted: nothing more is
+ * sent, because librdkafka would wait for it until the transaction times out.
+ */
+static void
+note_refusal(
+    struct commit *commit, struct work *work, const struct kafka_report *report)
+{
+	if (commit->status == STATUS_OK)
+		commit->status = error_set(&commit->why, STATUS_ABORTED,
+		    "Kafka refuses a record on %s: %s", report->topic,
+		    report->why);
+	/* The whole batch is refused for one record in it. */
+	work->was_refused = true;
+	if (!work->is_suspect || commit->refused != NULL)
+		return;
+	commit->refused = work;
+	error_set(&commit->refusal, report->status,
+	    "Kafka refuses its record on %s: %s", report->topic, report->why);
+}
 
 /* Where a state record came to stand: from there it can be read again. And
  * whose record the brokers will never take: it must not keep the others of its
@@ -25,13 +46,9 @@ on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 		if (strcmp(report->topic, commit->topics->names[TOPIC_STATE]) ==
 		    0)
 			work->sent_offset = report->offset;
-	} else if (commit->refused == NULL &&
-		   (report->status == STATUS_TOO_LARGE ||
-		       report->status == STATUS_INVALID)) {
-		commit->refused = work;
-		error_set(&commit->refusal, report->status,
-		    "Kafka refuses its record on %s: %s", report->topic,
-		    report->why);
+	} else if (report->status == STATUS_TOO_LARGE ||
+		   report->status == STATUS_INVALID) {
+		note_refusal(commit, work, report);
 	}
 }
 
@@ -99,6 +116,10 @@ send(
 	begin(commit);
 	if (commit->status != STATUS_OK)
 		return STATUS_OK;
+	if (work->is_suspect)
+		kafka_producer_flush(commit->producer, ALONE_MS);
+	if (commit->status != STATUS_OK)
+		return STATUS_OK;
 	/* A full queue empties as Kafka takes the records; if it does not,
 	 * they time out with the transaction, which ends the loop. */
 	do {
@@ -107,9 +128,12 @@ send(
 		if (status == STATUS_UNAVAILABLE)
 			kafka_producer_poll(commit->producer, 10);
 	} while (status == STATUS_UNAVAILABLE);
+	if (work->is_suspect)
+		kafka_producer_flush(commit->producer, ALONE_MS);
 	if (status == STATUS_TOO_LARGE)
 		return status;
-	commit->status = status;
+	if (commit->status == STATUS_OK)
+		commit->status = status;
 	commit->bytes += record->value.len;
 	commit->rows++;
 	return STATUS_OK;

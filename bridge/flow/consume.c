@@ -228,8 +228,12 @@ consume_signal(struct consume *c, int fd)
 void
 consume_pause(struct consume *c, bool is_paused)
 {
-	int32_t *ids = calloc(c->partitions.count + 1, sizeof(*ids));
+	int32_t *ids;
 
+	/* A fenced member is gone before its partitions are. */
+	if (c->member == NULL)
+		return;
+	ids = calloc(c->partitions.count + 1, sizeof(*ids));
 	if (ids == NULL)
 		return;
 	for (size_t i = 0; i < c->partitions.count; i++)

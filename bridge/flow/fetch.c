@@ -214,6 +214,9 @@ make_authorization(
 		return STATUS_OK;
 	buffer_init(&text, TOKEN_BYTES_MAX);
 	status = secret_read(token, &text, err);
+	/* A slip in the file is mended there; it is no event's fault. */
+	if (status != STATUS_OK)
+		status = error_add(err, STATUS_UNAVAILABLE, "the token's file");
 	if (status == STATUS_OK) {
 		buffer_print(
 		    out, "%s ", c->binding->contract->api.authorization);

@@ -137,8 +137,13 @@ remember(const struct restore *r, struct partition *partition,
 		if (work != NULL)
 			work_doom(
 			    work, err->text, "consume", 1, 0, clock_wall_ms());
+		/* It has a key of its own when the record's will not do. */
+		if (work != NULL && !view_is(record->key, work->key)) {
+			map_remove(&partition->known, record->key);
+			entry = map_add(&partition->known, view_of(work->key));
+		}
 	}
-	if (work == NULL)
+	if (work == NULL || entry == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	entry->pointer = work;
 	r->callbacks->on_restored(partition, work, r->callbacks->arg);

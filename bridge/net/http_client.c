@@ -192,7 +192,9 @@ set_options(struct http_call *call, const struct http_call_options *o)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR,
 	    strncmp(o->url, "https:", 6) == 0 ? "https" : "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+	/* What is sent is meant for one host. */
+	curl_easy_setopt(
+	    easy, CURLOPT_FOLLOWLOCATION, o->body.len > 0 ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	/* Cancelling must not wait for a name server. */

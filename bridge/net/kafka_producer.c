@@ -31,8 +31,6 @@ status_of_report(rd_kafka_resp_err_t code)
 	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
 		return STATUS_TOO_LARGE;
 	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-	case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
 		return STATUS_INVALID;
 	default:
 		return STATUS_UNAVAILABLE;
@@ -208,6 +206,12 @@ kafka_producer_send(struct kafka_producer *producer,
 	rd_kafka_headers_destroy(headers);
 	return error_set(err, status_of(code), "kafka: %s: %s", record->topic,
 	    rd_kafka_err2str(code));
+}
+
+void
+kafka_producer_flush(struct kafka_producer *producer, uint32_t ms)
+{
+	rd_kafka_flush(producer->client, (int)ms);
 }
 
 void

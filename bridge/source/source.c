@@ -124,12 +124,21 @@ static struct view
 address_of(const struct json_value *value)
 {
 	struct view url = text_of(value, SOURCE_ADDRESS_BYTES_MAX);
+	struct view rest = url;
 
+	if (url.len == 0)
+		return url;
+	/* A password may hold any character but the slash that ends it. */
+	if (memmem(url.data, url.len, "://", 3) != NULL)
+		for (int i = 0; i < 2; i++)
+			(void)view_cut(&rest, '/');
+	rest = view_cut(&rest, '/');
+	if (memchr(rest.data, '@', rest.len) != NULL)
+		return VIEW("");
 	for (size_t i = 0; i < url.len; i++)
 		if (url.data[i] == '?' || url.data[i] == '#')
 			url.len = i;
-	return url.len > 0 && memchr(url.data, '@', url.len) != NULL ? VIEW("")
-								     : url;
+	return memchr(url.data, '@', url.len) != NULL ? VIEW("") : url;
 }
 
 static void

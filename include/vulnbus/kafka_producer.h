@@ -54,6 +54,10 @@ kafka_producer_send(struct kafka_producer *producer,
     const struct kafka_record *record, void *record_arg,
     struct error *err) MUST_CHECK;
 
+/* Waits up to `ms` until every record sent so far is reported. */
+void
+kafka_producer_flush(struct kafka_producer *producer, uint32_t ms);
+
 /* Serves delivery reports for up to `ms`. */
 void
 kafka_producer_poll(struct kafka_producer *producer, uint32_t ms);

@@ -54,6 +54,9 @@ struct work {
 	int64_t doom_attempts;
 	unsigned doom_http_status;
 	bool is_doom_short;   /* the dead letter cannot hold its attributes */
+	bool is_doom_silent;  /* nor can it be written at all */
+	bool was_refused;     /* by the brokers, in a batch with others */
+	bool is_suspect;      /* so its records are sent alone */
 	enum topic origin;    /* where it was read: events, or state */
 	int64_t written_ms;   /* of its last state record */
 	uint32_t abort_count; /* transactions in a row that were undone */

@@ -41,7 +41,7 @@ def check_others(site):
 def test_an_output_that_is_refused(site):
     limit(site, "scans", 2000)
     site.source.stub.scan("1")
-    site.source.stub.website("2", location=secrets.token_hex(2000))
+    site.source.stub.website("2", url=f"https://{secrets.token_hex(1000)}")
     name = site.notify(site.source, id="1", kind="scan", status="done", assetId="2",
                        assetType="site")
     letter = site.tap.one("dead-letters", event_id=name).value
