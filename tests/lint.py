@@ -86,7 +86,8 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 # --- (b) doors ---------------------------------------------------------------
 
 KAFKA_DOORS = {f"bridge/net/{n}.c"
-               for n in ("kafka", "kafka_consumer", "kafka_producer")}
+               for n in ("kafka", "kafka_bounds", "kafka_consumer",
+                         "kafka_producer")}
 DOORS = [
     (r"microhttpd\.h", {"bridge/net/http_server.c"}),
     (r"curl/.*", {"bridge/net/http_client.c"}),

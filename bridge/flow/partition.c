@@ -8,6 +8,7 @@
 
 #define ANSWER_MS       2000
 #define RETRY_MS        100
+#define SAY_EVERY_MS    5000
 #define READ_MS         200
 #define READ_BACK_MS    2000
 #define STATE_NODES_MAX 64
@@ -58,10 +59,19 @@ is_stopping(const struct restore *r)
 /* What Kafka does not answer now is asked again, unless nobody waits for it any
  * more: an assignment that is given back costs the whole group a rebalance. */
 static bool
-may_retry(const struct restore *r, enum status status)
+may_retry(const struct restore *r, struct partitions *p, enum status status,
+    const struct error *err)
 {
+	const int64_t now_ms = clock_steady_ms();
+
 	if (status != STATUS_UNAVAILABLE || is_stopping(r))
 		return false;
+	if (p->say_at_ms <= now_ms) {
+		if (p->say_at_ms > 0)
+			LOG_WARN("partitions not taken over yet",
+			    LOG_TEXT("error.message", err->text));
+		p->say_at_ms = now_ms + SAY_EVERY_MS;
+	}
 	poll(NULL, 0, RETRY_MS);
 	return true;
 }
@@ -79,7 +89,7 @@ wait_for_stable_offsets(
 		status = kafka_consumer_committed(r->member,
 		    r->topics->names[TOPIC_EVENTS], p->positions, p->count,
 		    ANSWER_MS, err);
-	} while (may_retry(r, status));
+	} while (may_retry(r, p, status, err));
 	return status;
 }
 
@@ -99,7 +109,7 @@ begin_at_first(const struct restore *r, struct partitions *p, struct error *err)
 				    r->topics->names[TOPIC_EVENTS],
 				    p->positions[i].partition, ANSWER_MS,
 				    &first, &next, err);
-			} while (may_retry(r, status));
+			} while (may_retry(r, p, status, err));
 			if (status == STATUS_OK)
 				p->positions[i].next_offset = first;
 		}
@@ -249,7 +259,7 @@ read_state(const struct restore *r, struct partitions *p, struct error *err)
 	do {
 		status = find_targets(
 		    r, p, starts, targets, is_reached, &starting, err);
-	} while (may_retry(r, status));
+	} while (may_retry(r, p, status, err));
 	if (status != STATUS_OK || starting == 0)
 		goto out;
 	status = kafka_consumer_assign(r->reader, topic, starts, starting, err);

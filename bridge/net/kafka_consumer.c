@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/kafka_bounds.h"
 #include "vulnbus/log.h"
 
 struct kafka_consumer {
@@ -362,35 +363,13 @@ kafka_consumer_assign(struct kafka_consumer *consumer, const char *topic,
 	    rd_kafka_err2str(code));
 }
 
-/* librdkafka 2.0.2 asks the leader it remembers, for five minutes. */
-static void
-refresh_leaders(struct kafka_consumer *consumer, const char *topic, uint32_t ms)
-{
-	const struct rd_kafka_metadata *metadata = NULL;
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(
-	    consumer->client, topic, NULL);
-
-	if (handle == NULL)
-		return;
-	if (rd_kafka_metadata(consumer->client, 0, handle, &metadata,
-		(int)ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
-		rd_kafka_metadata_destroy(metadata);
-	rd_kafka_topic_destroy(handle);
-}
-
 enum status
 kafka_consumer_bounds(struct kafka_consumer *consumer, const char *topic,
     int32_t partition, uint32_t ms, int64_t *out_first, int64_t *out_next,
     struct error *err)
 {
-	const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-	    consumer->client, topic, partition, out_first, out_next, (int)ms);
-
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return STATUS_OK;
-	refresh_leaders(consumer, topic, ms);
-	return error_set(err, STATUS_UNAVAILABLE, "kafka: bounds of %s: %s",
-	    topic, rd_kafka_err2str(code));
+	return kafka_bounds(
+	    consumer->client, topic, partition, ms, out_first, out_next, err);
 }
 
 const struct rd_kafka_consumer_group_metadata_s *

@@ -33,6 +33,7 @@ struct partitions {
 	struct partition *items;          /* owned */
 	struct kafka_position *positions; /* owned; of items, in their order */
 	size_t count;
+	int64_t say_at_ms; /* that taking them over lasts */
 };
 
 /* NULL when it is not held. */

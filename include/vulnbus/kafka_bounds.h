@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a partition begins and ends, asked of its leader. Any thread. */
+#ifndef VULNBUS_KAFKA_BOUNDS_H
+#define VULNBUS_KAFKA_BOUNDS_H
+
+#include <stdint.h>
+
+#include "vulnbus/status.h"
+
+struct rd_kafka_s;
+
+/* First and next offset, the latter as the client's isolation.level sees it.
+ * Each of up to three questions may take `ms`. STATUS_UNAVAILABLE: no answer;
+ * the leader was looked up anew, so it is worth asking again. */
+enum status
+kafka_bounds(struct rd_kafka_s *client, const char *topic, int32_t partition,
+    uint32_t ms, int64_t *out_first, int64_t *out_next,
+    struct error *err) MUST_CHECK;
+
+#endif
