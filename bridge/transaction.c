@@ -205,7 +205,8 @@ transaction_refresh(struct worker *w)
 		/* Out of the queue first: it counts what it holds loaded. */
 		worker_unqueue(w, old[i]);
 		if (!work_is_loaded(old[i]) &&
-		    consume_read_back(w->consume, old[i], &err) != STATUS_OK) {
+		    consume_read_back(w->consume, &old[i], 1, &err) !=
+			STATUS_OK) {
 			worker_queue(w, old[i], old[i]->committed.due_ms);
 			return;
 		}

@@ -15,6 +15,7 @@
 #define STATE_EXTRA_BYTES     8192
 #define LATER_MS              1000
 #define TIDY_EVERY_MS         60000
+#define READ_AHEAD_MAX        256
 #define LINGER_MS             100 /* a transaction, for what is under way */
 
 static const struct binding *
@@ -58,6 +59,15 @@ worker_unqueue(struct worker *w, struct work *work)
 	feed_remove(&w->feeds, work);
 }
 
+/* Of the events in memory some are those that were read back together. */
+static size_t
+places_to_read_ahead(const struct worker *w)
+{
+	const size_t places = w->config->enricher.max_in_memory / 4;
+
+	return places < READ_AHEAD_MAX ? places : READ_AHEAD_MAX;
+}
+
 /* Back into its source's queue. Without memory for that the process cannot
  * keep its word, and its next life will find the work in the state topic. */
 void
@@ -65,13 +75,56 @@ worker_queue(struct worker *w, struct work *work, int64_t due_ms)
 {
 	struct error err;
 
-	if (w->loaded >= w->config->enricher.max_in_memory &&
+	if (w->loaded + places_to_read_ahead(w) >=
+		w->config->enricher.max_in_memory &&
 	    work->state_offset >= 0)
 		work_unload(work);
 	if (work_is_loaded(work))
 		w->loaded++;
 	if (feed_add(&w->feeds, work->feed, work, due_ms, &err) != STATUS_OK)
 		abort();
+}
+
+/* At the cost of those that are due last, or nearly so. */
+static void
+make_places(struct worker *w)
+{
+	const size_t most = w->config->enricher.max_in_memory -
+			    places_to_read_ahead(w);
+
+	for (struct feed *feed = w->feeds.first; feed != NULL;
+	     feed = feed->next)
+		for (size_t i = feed->waiting.count;
+		     i-- > 0 && w->loaded > most;) {
+			struct work *work =
+			    (struct work *)(void *)feed->waiting.items[i];
+
+			if (!work_is_loaded(work) || work->state_offset < 0)
+				continue;
+			work_unload(work);
+			w->loaded--;
+		}
+}
+
+/* With it, those that are due next: one at a time would be dozens a second. */
+static enum status
+read_back(struct worker *w, struct work *work, struct error *err)
+{
+	struct work *works[1 + READ_AHEAD_MAX] = { work };
+	struct work *next[READ_AHEAD_MAX];
+	const size_t next_count = feed_ahead(
+	    work->feed, next, places_to_read_ahead(w));
+	size_t count = 1;
+	enum status status;
+
+	make_places(w);
+	for (size_t i = 0; i < next_count; i++)
+		if (!work_is_loaded(next[i]))
+			works[count++] = next[i];
+	status = consume_read_back(w->consume, works, count, err);
+	for (size_t i = 1; i < count; i++)
+		w->loaded += work_is_loaded(works[i]);
+	return status;
 }
 
 /* False when its event could not be read back: it waits a little longer. */
@@ -82,7 +135,7 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 
 	if (work_is_loaded(work))
 		w->loaded--;
-	else if (consume_read_back(w->consume, work, &err) != STATUS_OK)
+	else if (read_back(w, work, &err) != STATUS_OK)
 		goto later;
 	work->conversation = fetch_open(
 	    work, w->site, binding, w->client, outcome_on_row, w);

@@ -51,6 +51,7 @@ FLOW = {
     "keys": {"binding", "http_client", "ring"},
     "ring": {"http_client", "keys"},
     "partition": {"kafka_consumer", "topics", "work"},
+    "read_back": {"kafka_consumer", "partition", "topics", "work"},
     "site": {"binding", "keys", "authenticate"},
     "work": {"encode"},
     "feed": {"binding", "site", "work"},
@@ -65,7 +66,8 @@ FLOW = {
     "produce": {"kafka_producer", "shipment", "topics"},
     "spool": {"spool_record", "spool_rows"},
     # the enricher
-    "consume": {"kafka_consumer", "partition", "topics", "work"},
+    "consume": {"kafka_consumer", "partition", "read_back", "topics",
+                "work"},
     "fetch": {"binding", "http_client", "rows", "site", "work"},
     "rows": {"work"},
     "commit": {"kafka_consumer", "kafka_producer", "topics", "work"},

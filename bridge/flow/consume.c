@@ -6,6 +6,7 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/read_back.h"
 
 #define ANSWER_MS 2000
 
@@ -65,11 +66,12 @@ restore_of(const struct consume *c)
 }
 
 enum status
-consume_read_back(struct consume *c, struct work *work, struct error *err)
+consume_read_back(
+    struct consume *c, struct work **works, size_t count, struct error *err)
 {
 	const struct restore restore = restore_of(c);
 
-	return partitions_read_back(&restore, work, err);
+	return read_back(&restore, works, count, err);
 }
 
 static void
@@ -104,6 +106,7 @@ open_clients(struct consume *c, struct error *err)
 	const struct kafka_consumer_options reader = {
 		.config = c->config,
 		.client = "vulnbus-enricher-state",
+		.is_hasty = true,
 	};
 	const struct kafka_consumer_options watcher = {
 		.config = c->config,

@@ -163,6 +163,24 @@ feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
 	return work;
 }
 
+size_t
+feed_ahead(struct feed *feed, struct work **out_works, size_t most)
+{
+	struct heap_item *item;
+	size_t count = 0;
+
+	while (count < most && (item = heap_first(&feed->waiting)) != NULL) {
+		heap_remove(&feed->waiting, item);
+		out_works[count++] = (struct work *)(void *)item;
+	}
+	/* There was place for them a moment ago. */
+	for (size_t i = 0; i < count; i++)
+		if (!heap_add(&feed->waiting, &out_works[i]->item,
+			out_works[i]->item.due_ms))
+			abort();
+	return count;
+}
+
 int64_t
 feed_due_ms(const struct feed *feed, const struct binding *binding)
 {

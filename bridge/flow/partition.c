@@ -10,7 +10,6 @@
 #define RETRY_MS        100
 #define SAY_EVERY_MS    5000
 #define READ_MS         200
-#define READ_BACK_MS    2000
 #define STATE_NODES_MAX 64
 
 struct partition *
@@ -50,8 +49,8 @@ partitions_drop(struct partitions *p)
 	*p = (struct partitions){ .items = NULL };
 }
 
-static bool
-is_stopping(const struct restore *r)
+bool
+restore_is_stopping(const struct restore *r)
 {
 	return r->callbacks->is_stopping(r->callbacks->arg);
 }
@@ -64,7 +63,7 @@ may_retry(const struct restore *r, struct partitions *p, enum status status,
 {
 	const int64_t now_ms = clock_steady_ms();
 
-	if (status != STATUS_UNAVAILABLE || is_stopping(r))
+	if (status != STATUS_UNAVAILABLE || restore_is_stopping(r))
 		return false;
 	if (p->say_at_ms <= now_ms) {
 		if (p->say_at_ms > 0)
@@ -174,7 +173,7 @@ read_until(const struct restore *r, struct partitions *p,
 	tree_init(&tree, STATE_NODES_MAX);
 	for (size_t i = 0; i < p->count; i++)
 		left += !is_reached[i];
-	while (left > 0 && !is_stopping(r)) {
+	while (left > 0 && !restore_is_stopping(r)) {
 		struct kafka_message *message = NULL;
 		struct kafka_record record;
 		struct partition *partition;
@@ -287,60 +286,5 @@ partitions_restore(
 		status = begin_at_first(r, p, err);
 	if (status == STATUS_OK)
 		status = read_state(r, p, err);
-	return status;
-}
-
-/* Compaction keeps a key's last record, and that of a waiting work is its
- * last: what stands at or behind its offset with its key is the one. */
-static enum status
-find_state(const struct restore *r, struct work *work, struct tree *tree,
-    struct error *err)
-{
-	const int64_t until_ms = clock_steady_ms() + READ_BACK_MS;
-
-	while (clock_steady_ms() < until_ms && !is_stopping(r)) {
-		struct kafka_message *message = NULL;
-		struct work *loaded = NULL;
-		struct kafka_record record;
-		int64_t done_ms;
-		enum status status = kafka_consumer_poll(
-		    r->reader, READ_MS, &record, &message, err);
-
-		if (status != STATUS_OK)
-			continue;
-		if (record.partition == work->partition &&
-		    record.offset == work->state_offset) {
-			status = work_read_state(
-			    &record, tree, &loaded, &done_ms, err);
-			if (status == STATUS_OK)
-				work_load(work, loaded);
-			work_free(loaded);
-			kafka_message_free(message);
-			return status;
-		}
-		kafka_message_free(message);
-	}
-	return error_set(err, STATUS_UNAVAILABLE, "state not read back");
-}
-
-enum status
-partitions_read_back(
-    const struct restore *r, struct work *work, struct error *err)
-{
-	const char *topic = r->topics->names[TOPIC_STATE];
-	const struct kafka_position at = { work->partition,
-		work->state_offset };
-	struct error ignored;
-	struct tree tree;
-	enum status status;
-
-	tree_init(&tree, STATE_NODES_MAX);
-	status = kafka_consumer_assign(r->reader, topic, &at, 1, err);
-	if (status == STATUS_OK)
-		status = find_state(r, work, &tree, err);
-	if (kafka_consumer_assign(r->reader, topic, &at, 0, &ignored) !=
-	    STATUS_OK)
-		status = STATUS_FATAL;
-	tree_clear(&tree);
 	return status;
 }

@@ -96,7 +96,7 @@ configure(const struct kafka_consumer_options *options,
 		{ "enable.auto.commit", "false" },
 		{ "enable.auto.offset.store", "false" },
 		{ "auto.offset.reset", "earliest" },
-		{ "fetch.wait.max.ms", "100" },
+		{ "fetch.wait.max.ms", options->is_hasty ? "10" : "100" },
 		{ "queued.max.messages.kbytes", "16384" },
 		{ "isolation.level", options->is_read_uncommitted
 					 ? "read_uncommitted"

@@ -41,10 +41,11 @@ consume_pause(struct consume *consume, bool is_paused);
 struct partition *
 consume_partition(struct consume *consume, int32_t id);
 
-/* The event of a work that was unloaded, back from the state topic. */
+/* The event of the first of these unloaded works, back from the state topic;
+ * those of the others as far as they come along. Reorders the others. */
 enum status
-consume_read_back(
-    struct consume *consume, struct work *work, struct error *err) MUST_CHECK;
+consume_read_back(struct consume *consume, struct work **works, size_t count,
+    struct error *err) MUST_CHECK;
 
 /* The positions of all partitions held, for a transaction. */
 const struct kafka_position *

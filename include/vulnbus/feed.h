@@ -54,6 +54,10 @@ struct work *
 feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
     double share, int64_t now_ms);
 
+/* The next `most` at most in the order in which they are due; they stay. */
+size_t
+feed_ahead(struct feed *feed, struct work **out_works, size_t most);
+
 /* A work that was given out came to so many requests. */
 void
 feed_spent(struct feed *feed, uint32_t requests);

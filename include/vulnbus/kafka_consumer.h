@@ -23,6 +23,7 @@ struct kafka_consumer_options {
 	const char *instance_id; /* static membership (KIP-345), or NULL */
 	uint32_t session_timeout_ms;
 	bool is_read_uncommitted;
+	bool is_hasty; /* assigned often, for a moment: asks Kafka more often */
 	const char *topic; /* the group subscribes to it */
 	kafka_assign_f *on_assign;
 	kafka_assign_f *on_revoke;

@@ -57,17 +57,14 @@ struct restore {
 	const struct consume_callbacks *callbacks;
 };
 
+bool
+restore_is_stopping(const struct restore *restore);
+
 /* Takes the partitions over from whoever had them: waits until nothing of a
  * former owner can still be committed, then reads their state, whole. Blocks,
  * until done or callbacks->is_stopping. */
 enum status
 partitions_restore(const struct restore *restore, struct partitions *partitions,
-    struct error *err) MUST_CHECK;
-
-/* Reads the event of one waiting work back from its state record. Blocks, up
- * to a few seconds: STATUS_UNAVAILABLE. */
-enum status
-partitions_read_back(const struct restore *restore, struct work *work,
     struct error *err) MUST_CHECK;
 
 #endif

@@ -111,7 +111,7 @@ def test_and_when_it_is_well_again_each_of_its_events_is_enriched_once(pair):
     pair.bad.stub.mood = None
     pair.bad.stub.token = "another-token-0123456789"   # a 401 ends with another token
     pair.write_token(pair.bad, pair.bad.stub.token)
-    until(lambda: pair.enricher.metric("vulnbus_events_waiting") == 0, "nothing waits", 120)
+    until(lambda: pair.enricher.metric("vulnbus_events_waiting") == 0, "nothing waits", 40)
     pair.tap.wait("scans", MANY, 60, source=pair.bad.name)
     pair.tap.drain()
     enriched = [record.value["event_id"]
