@@ -88,6 +88,31 @@ choose_body(const struct binding *binding, const struct config *config,
 		answer(request, config, binding->config->name, 415);
 }
 
+/* Whom the source does not expect is told what a stranger is told. */
+static enum accept_route
+route_of(const struct site *site, const struct http_request *request,
+    const struct binding **out_binding)
+{
+	const struct config_list *trusted =
+	    &site->config->ingress.trusted_proxies;
+	const enum accept_route route = accept_route(site->config,
+	    &site->bindings, http_request_path(request), out_binding);
+	char peer[PEER_TEXT_BYTES];
+	size_t count;
+
+	if (route == ACCEPT_NOTHING ||
+	    (*out_binding)->config->hook.allow_from.count == 0)
+		return route;
+	accept_peer(trusted, http_request_peer(request),
+	    http_request_header(request, "X-Forwarded-For", &count), peer);
+	if (accept_is_expected(*out_binding, peer))
+		return route;
+	LOG_INFO("refused, not of hook.allow_from",
+	    LOG_TEXT("source", (*out_binding)->config->name),
+	    LOG_TEXT("client.ip", peer));
+	return ACCEPT_NOTHING;
+}
+
 /* Before the body is read: source and secret, then the method. */
 void
 port_on_headers(struct http_request *request, void *arg)
@@ -96,8 +121,7 @@ port_on_headers(struct http_request *request, void *arg)
 	struct site *site = webhooks_site(webhooks);
 	const char *method = http_request_method(request);
 	const struct binding *binding = NULL;
-	const enum accept_route route = accept_route(site->config,
-	    &site->bindings, http_request_path(request), &binding);
+	const enum accept_route route = route_of(site, request, &binding);
 
 	if (route == ACCEPT_NOTHING)
 		answer(request, site->config, "", 404);
@@ -140,8 +164,7 @@ port_on_request(struct http_request *request, void *arg)
 	const struct binding *binding = NULL;
 
 	/* Asked again: a reload may have come between headers and body. */
-	switch (accept_route(site->config, &site->bindings,
-	    http_request_path(request), &binding)) {
+	switch (route_of(site, request, &binding)) {
 	case ACCEPT_HOOK:
 		check_hint(binding, request);
 		webhook_take(webhooks, site, binding, request);

@@ -79,6 +79,21 @@ static const struct tool_command commands[] = {
 	    "When no webhook has come after api.reconcile_every, the enricher "
 	    "asks the vendor.\n",
 	    tool_export },
+	{ "register", "[--list | --remove] [options] SOURCE",
+	    "tell a vendor where its webhooks go, or print how to",
+	    "      --list          print the webhooks the vendor has\n"
+	    "      --remove        remove this source's webhook\n"
+	    "      --target ID     of one target (Probely), not of the account\n"
+	    "      --undocumented  through the vendor's API though it is not "
+	    "documented for\n"
+	    "                      this (VDR, Delve, SecurityScorecard); else "
+	    "the steps are printed\n"
+	    "      --body JSON     what is sent, with {url} and {name} for the "
+	    "webhook's\n"
+	    "      --show-url      print URLs with their secrets\n"
+	    "\n"
+	    "Adding what is there already changes nothing.\n",
+	    tool_register },
 	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
 	    help },
 	{ "version", "", "print the version", NULL, version },

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The life of one webhook: accept -> authenticate -> normalise -> encode ->
- * produce, and the answer once Kafka has said that the event is safe. The one
- * place where the ingress' stages meet. */
+ * produce, and the answer once the event is safe. The one place where the
+ * ingress' stages meet. */
 #include "vulnbus/webhook.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "vulnbus/accept.h"
 #include "vulnbus/answer.h"
@@ -147,27 +145,28 @@ send_event(struct webhook *webhook, struct event *event, enum status normalised,
     const char *reason, struct error *err)
 {
 	const struct encoding *encoding = &webhook->webhooks->encoding;
-	const struct view base_url = view_of(webhook->binding->base_url);
-	const struct view trace = view_of(webhook->trace);
+	const struct encode_failure failure = {
+		.reason = reason, .stage = "normalise", .attempts = 1
+	};
+	const struct view url = view_of(webhook->binding->base_url);
 	struct encoded encoded;
 	enum status status;
 
 	encoded_init(&encoded);
 	if (normalised == STATUS_OK)
-		status = encode_event(
-		    encoding, event, base_url, trace, &encoded, err);
+		status = encode_event(encoding, event, url,
+		    view_of(webhook->trace), &encoded, err);
 	else
-		status = encode_dead_letter(encoding, event,
-		    &(struct encode_failure){
-			.reason = reason, .stage = "normalise", .attempts = 1 },
-		    base_url, trace, webhook->received_ms, &encoded, err);
+		status = encode_dead_letter(encoding, event, &failure, url,
+		    view_of(webhook->trace), webhook->received_ms, &encoded,
+		    err);
 	if (status == STATUS_OK)
 		status = delivery_add(webhook->delivery, &encoded.record, err);
 	encoded_clear(&encoded);
 	return status;
 }
 
-/* One notification may hold several events; all of them or none. */
+/* A notification may hold several events: all of them or none. */
 static enum status
 send_events(struct webhook *webhook, const struct json_value *document,
     struct error *err)
@@ -219,12 +218,11 @@ static void
 handle_refused(struct webhook *webhook, enum status status,
     bool is_bad_signature, bool may_wait, const char *why)
 {
-	struct webhooks *webhooks = webhook->webhooks;
 	struct site *site = webhook->site;
 
 	if (may_wait && (is_bad_signature || status == STATUS_UNAVAILABLE)) {
 		atomic_fetch_add(&webhook->holders, 1);
-		if (!atomic_load(&webhooks->is_draining) &&
+		if (!atomic_load(&webhook->webhooks->is_draining) &&
 		    keyring_wait(
 			site->keyring, webhook->binding, on_key_ready, webhook))
 			return;
@@ -259,23 +257,41 @@ handle(struct webhook *webhook, bool may_wait)
 	proved_clear(&proved);
 }
 
-/* The path was the proof. The body is read before the deadline may answer and
- * so end the request that holds it; the document has texts of its own. */
+static bool
+is_blocked(const struct webhook *webhook)
+{
+	return offenders_is_blocked(webhook->site->offenders,
+	    webhook->binding->config->name, view_of(webhook->peer),
+	    clock_steady_ms());
+}
+
+/* The path was the proof, with a secret in a header perhaps. The request is
+ * read before the deadline may answer and so end it; the document has texts of
+ * its own. */
 static void
 handle_body(struct webhook *webhook)
 {
+	const char *name =
+	    webhook->binding->contract->authentication.app_secret;
 	struct error err = { "" };
 	struct proved proved;
 	enum status status;
+	size_t count;
+	const struct view header = http_request_header(
+	    webhook->request, name, &count);
 
 	proved_init(&proved);
-	status = authenticate_body(
-	    http_request_body(webhook->request), &proved, &err);
-	start_clocks(webhook);
+	status = authenticate_app_secret(webhook->binding, header, count, &err);
 	if (status == STATUS_OK)
+		status = authenticate_body(
+		    http_request_body(webhook->request), &proved, &err);
+	start_clocks(webhook);
+	if (is_blocked(webhook))
+		webhook_answer(webhook, 429, "too many bad signatures");
+	else if (status == STATUS_OK)
 		handle_proved(webhook, &proved);
 	else
-		webhook_answer(webhook, status_http(status), err.text);
+		handle_refused(webhook, status, false, false, err.text);
 	proved_clear(&proved);
 }
 
@@ -314,7 +330,7 @@ webhook_new(struct webhooks *webhooks, struct site *site,
 	webhook->request = request;
 	webhook->received_ms = clock_wall_ms();
 	atomic_init(&webhook->holders, 1);
-	buffer_init(&webhook->token, JWS_BYTES_MAX + 1);
+	buffer_init(&webhook->token, JWS_BYTES_MAX);
 	accept_peer(&site->config->ingress.trusted_proxies,
 	    http_request_peer(request),
 	    http_request_header(request, "X-Forwarded-For", &count),
@@ -325,50 +341,50 @@ webhook_new(struct webhooks *webhooks, struct site *site,
 	return webhook;
 }
 
-/* What needs no waiting, in the order of the contract; then the request is
- * suspended, so that whoever is done first may answer it. */
+/* What needs no waiting, in the order of the contract. */
 static void
-take(struct webhooks *webhooks, struct site *site,
-    const struct binding *binding, struct http_request *request)
+handle_token(struct webhook *webhook)
 {
-	const char *source = binding->config->name;
 	const struct source_authentication *how =
-	    &binding->contract->authentication;
-	struct webhook *webhook = NULL;
+	    &webhook->binding->contract->authentication;
 	struct view token = VIEW("");
 	struct error err;
-	enum status status;
-	struct view header;
 	size_t count;
+	const struct view header = http_request_header(
+	    webhook->request, how->header, &count);
+	enum status status = authenticate_token(
+	    how, header, count, &token, &err);
 
-	/* Not suspended any more: the port is about to close. */
-	if (!atomic_load(&webhooks->is_draining))
-		webhook = webhook_new(webhooks, site, binding, request);
-	if (webhook == NULL) {
-		answer(request, site->config, source, 503);
-		return;
-	}
-	http_request_suspend(request);
-	if (how->proof == SOURCE_PROOF_SECRET_PATH) {
-		handle_body(webhook);
-		webhook_release(webhook);
-		return;
-	}
-	header = http_request_header(request, how->header, &count);
-	status = authenticate_token(how, header, count, &token, &err);
 	buffer_append_view(&webhook->token, token);
 	start_clocks(webhook);
-	if (offenders_is_blocked(site->offenders, source,
-		view_of(webhook->peer), clock_steady_ms()))
+	if (is_blocked(webhook))
 		webhook_answer(webhook, 429, "too many bad signatures");
-	else if (status == STATUS_OK &&
-		 buffer_status(&webhook->token) != STATUS_OK)
-		handle_refused(
-		    webhook, STATUS_UNPROVED, false, false, "token: too long");
 	else if (status != STATUS_OK)
 		handle_refused(webhook, status, false, false, err.text);
 	else
 		handle(webhook, true);
+}
+
+/* The request is suspended, so that whoever is done first may answer it. */
+static void
+take(struct webhooks *webhooks, struct site *site,
+    const struct binding *binding, struct http_request *request)
+{
+	/* Not suspended any more: the port is about to close. */
+	struct webhook *webhook = atomic_load(&webhooks->is_draining)
+				      ? NULL
+				      : webhook_new(
+					    webhooks, site, binding, request);
+
+	if (webhook == NULL) {
+		answer(request, site->config, binding->config->name, 503);
+		return;
+	}
+	http_request_suspend(request);
+	if (binding->contract->authentication.proof == SOURCE_PROOF_SECRET_PATH)
+		handle_body(webhook);
+	else
+		handle_token(webhook);
 	webhook_release(webhook);
 }
 

@@ -75,6 +75,14 @@ accept_route(const struct config *config, const struct bindings *bindings,
 	return ACCEPT_NOTHING;
 }
 
+bool
+accept_is_expected(const struct binding *binding, const char *peer)
+{
+	const struct config_list *networks = &binding->config->hook.allow_from;
+
+	return networks->count == 0 || address_is_in(networks, peer);
+}
+
 enum status
 accept_connector(const struct config *config, const struct binding *binding,
     struct buffer *out, struct error *err)

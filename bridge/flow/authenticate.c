@@ -40,6 +40,9 @@ authenticate_token(const struct source_authentication *how, struct view header,
 		    "%s: does not begin with \"%s\"", how->header, how->prefix);
 	*out_token = (struct view){ header.data + prefix.len,
 		header.len - prefix.len };
+	if (out_token->len > JWS_BYTES_MAX)
+		return error_set(
+		    err, STATUS_UNPROVED, "%s: too long", how->header);
 	return STATUS_OK;
 }
 
@@ -126,6 +129,36 @@ authenticate_body(struct view body, struct proved *proved, struct error *err)
 	return error_add(err, STATUS_INVALID, "body");
 }
 
+static bool
+holds_app_secret(struct view header, struct view secret)
+{
+	struct json_document *document = NULL;
+	struct json_each each = { .value = NULL };
+	bool is_right = secret_equal(header, secret);
+	struct error ignored;
+
+	if (json_parse(header, &document, &ignored) == STATUS_OK)
+		while (json_each(json_root(document), &each))
+			is_right |= secret_equal(json_text(each.value), secret);
+	json_free(document);
+	return is_right;
+}
+
+enum status
+authenticate_app_secret(const struct binding *binding, struct view header,
+    size_t count, struct error *err)
+{
+	const char *secret = binding->config->hook.app_secret.value;
+
+	if (secret == NULL)
+		return STATUS_OK;
+	if (count == 1 && holds_app_secret(header, view_of(secret)))
+		return STATUS_OK;
+	return error_set(err, STATUS_UNPROVED,
+	    count == 1 ? "%s: not the secret" : "%s: not there once",
+	    binding->contract->authentication.app_secret);
+}
+
 const char *
 authenticate_proof(const struct binding *binding)
 {
@@ -134,6 +167,8 @@ authenticate_proof(const struct binding *binding)
 		[SOURCE_PROOF_SECRET_PATH] = "secret-path",
 	};
 
+	if (binding->config->hook.app_secret.value != NULL)
+		return "app-secret";
 	return names[binding->contract->authentication.proof];
 }
 

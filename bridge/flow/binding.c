@@ -72,6 +72,11 @@ bind_source(const struct config *config, const struct config_source *source,
 		return config_refuse(config, source->place, err,
 		    "source \"%s\": %s has no default base_url", source->name,
 		    source->vendor);
+	if (source->hook.app_secret.value != NULL &&
+	    out->contract->authentication.app_secret == NULL)
+		return config_refuse(config, source->place, err,
+		    "source \"%s\": %s sends no hook.app_secret", source->name,
+		    source->vendor);
 	sha256_of(view_of(source->hook.secret.value), out->secret_digest);
 	return check_paths(config, source, out->contract, err);
 }

@@ -311,8 +311,9 @@ http_request_header(
 {
 	struct header_search search = { .name = name, .value = VIEW("") };
 
-	MHD_get_connection_values_n(
-	    request->connection, MHD_HEADER_KIND, match_header, &search);
+	if (name != NULL)
+		MHD_get_connection_values_n(request->connection,
+		    MHD_HEADER_KIND, match_header, &search);
 	*out_count = search.count;
 	return search.value;
 }

@@ -336,8 +336,7 @@ enrich_target(const struct event *event, const struct source_reply *reply,
 		{ NULL },
 	};
 	static const struct source_field of_target[] = {
-		{ "changed", "changed_ms", SOURCE_FORM_TIME },
-		{ NULL },
+		{ "changed", "changed_ms", SOURCE_FORM_TIME }, { NULL }
 	};
 	const struct json_value *target = reply->document;
 
@@ -387,8 +386,14 @@ const struct source source_probely = {
 			{ "scan", "/scans/{id}/" },
 			{ "finding", "/targets/{target}/findings/{id}/" },
 			{ "target", "/targets/{id}/" },
+			{ "hooks", "/webhooks/" },
+			{ "target-hooks", "/targets/{target}/webhooks/" },
 		},
 	},
+	/* Probely API reference, Webhooks. */
+	.registration = { .items = "results",
+	    .body = "{\"name\":{name},\"url\":{url},\"check_cert\":true,"
+		    "\"api_version\":\"v1\"}" },
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = enrich,

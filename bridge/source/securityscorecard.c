@@ -331,7 +331,9 @@ enrich(const struct event *event, const struct source_replies *replies,
 const struct source source_securityscorecard = {
 	.name = "securityscorecard",
 	.default_base_url = "https://api.securityscorecard.io",
-	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH },
+	/* "App Actions": the headers of a call. */
+	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH,
+	    .app_secret = "x-ssc-app-secrets" },
 	.api = {
 		.authorization = "Token",
 		.calls_per_hour = 5000,
@@ -340,7 +342,33 @@ const struct source source_securityscorecard = {
 			{ "factors", "/companies/{id}/factors" },
 			{ "changes",
 			    "/companies/{id}/history/events/?date_from={since}" },
+			{ "hooks", "/subscriptions?username={account}" },
+			{ "account", "/myself" },
 		},
+	},
+	/* Not in the public reference; as the vendor's own clients do it. The
+	 * steps: "Create rules", Send Web Request. */
+	.registration = {
+		.body =
+		    "{\"event_type\":\"scorecard.changed\",\"delivery\":"
+		    "{\"workflow\":{\"name\":{name},\"steps\":[{\"action\":"
+		    "{\"value\":\"call_webhook\",\"url\":{\"value\":{url}}}}],"
+		    "\"filters\":{\"changes\":{\"value\":\"grade_drop\","
+		    "\"grade\":{\"value\":\"any\"}},"
+		    "\"scorecards\":{\"value\":\"followed\"}}}}}",
+		.items = "entries",
+		.account = "username",
+		.is_undocumented = true,
+		.by_hand = "In SecurityScorecard:\n"
+			   "  1. My Settings, Rules, Create Rule.\n"
+			   "  2. Name the rule, choose the event and the "
+			   "scorecards\n"
+			   "     (My Scorecard, All Followed Scorecards or "
+			   "Selected Portfolio).\n"
+			   "  3. Action: Send Web Request, to\n"
+			   "     {url}\n"
+			   "  4. Save. One rule tells of one event: repeat for "
+			   "others.\n",
 	},
 	.normalise = normalise,
 	.locate = locate,

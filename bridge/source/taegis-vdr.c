@@ -143,16 +143,12 @@ locate_scan(const struct event *event, const struct source_replies *replies,
 	    tree_get_text(&event->attributes, 0, "asset_type"));
 
 	if (replies->count == 0)
-		*out_request = (struct source_request){
-			.ask = SOURCE_ASK_JSON,
+		*out_request = (struct source_request){ .ask = SOURCE_ASK_JSON,
 			.path = "scan",
-			.id = event->subject_id,
-		};
+			.id = event->subject_id };
 	else if (replies->count == 1 && asset_id.len > 0 && path != NULL)
 		*out_request = (struct source_request){
-			.ask = SOURCE_ASK_JSON,
-			.path = path,
-			.id = asset_id,
+			.ask = SOURCE_ASK_JSON, .path = path, .id = asset_id
 		};
 }
 
@@ -171,11 +167,9 @@ locate_export(const struct event *event, const struct source_replies *replies,
 	struct view location;
 
 	if (replies->count == 0) {
-		*out_request = (struct source_request){
-			.ask = SOURCE_ASK_JSON,
+		*out_request = (struct source_request){ .ask = SOURCE_ASK_JSON,
 			.path = "export",
-			.id = event->subject_id,
-		};
+			.id = event->subject_id };
 		return;
 	}
 	if (replies->count > 1 || export->code != 200 ||
@@ -191,10 +185,8 @@ locate_export(const struct event *event, const struct source_replies *replies,
 	if (!view_is(export_state(export), "completed") || location.len == 0)
 		out_request->ask = SOURCE_ASK_LATER;
 	else
-		*out_request = (struct source_request){
-			.ask = SOURCE_ASK_ROWS,
-			.location = location,
-		};
+		*out_request = (struct source_request){ .ask = SOURCE_ASK_ROWS,
+			.location = location };
 }
 
 static enum status
@@ -210,15 +202,6 @@ locate(const struct event *event, const struct source_replies *replies,
 		return error_set(
 		    err, STATUS_INVALID, "neither a scan nor an export");
 	return STATUS_OK;
-}
-
-static void
-add_time(struct tree *body, struct view name, const struct json_value *value)
-{
-	int64_t ms;
-
-	if (timestamp_parse(json_text(value), &ms) == STATUS_OK)
-		tree_int(body, name, ms);
 }
 
 /* Names of VdrAsset (Taegis API), which REST spells in camel case too. */
@@ -238,7 +221,7 @@ add_asset(struct tree *body, const struct event *event,
 		{ "lastReportDate", "last_report_ms", SOURCE_FORM_TIME },
 		{ "highCvss", "high_cvss", SOURCE_FORM_SCORE },
 		{ "highCps", "high_cps", SOURCE_FORM_SCORE },
-		{ NULL, NULL, SOURCE_FORM_WORD },
+		{ NULL },
 	};
 
 	tree_open_map(body, VIEW("asset"));
@@ -254,6 +237,10 @@ static void
 enrich_scan(const struct event *event, const struct source_replies *replies,
     struct tree *body)
 {
+	static const struct source_field fields[] = {
+		{ "requestDate", "requested_ms", SOURCE_FORM_TIME },
+		{ NULL },
+	};
 	const struct source_reply *reply = &replies->items[0];
 	const struct view notified = tree_get_text(
 	    &event->attributes, 0, "status");
@@ -269,8 +256,7 @@ enrich_scan(const struct event *event, const struct source_replies *replies,
 	tree_text(body, VIEW("status_word"), word);
 	tree_text_if(body, VIEW("notified_status"),
 	    source_state(&source_taegis_vdr, notified));
-	add_time(body, VIEW("requested_ms"),
-	    json_member(reply->document, "requestDate"));
+	source_copy(body, reply->document, fields);
 	if (event->attempt != EVENT_ATTEMPT_NONE)
 		tree_int(body, VIEW("attempt"), event->attempt);
 	if (ad_hoc != 0)
@@ -388,7 +374,20 @@ const struct source source_taegis_vdr = {
 			{ "export", "/api/v2/exports/{id}" },
 			{ "export-request",
 			    "/api/v2/vulnerability-groups/export" },
+			{ "hooks", "/connectors" },
 		},
+	},
+	/* "Using VDR Webhooks": "Connectors can be registered via the Public
+	 * API /connectors route"; no more is published. */
+	.registration = {
+		.body = "{\"scanSuccessWebhook\":{\"url\":{url}},"
+			"\"scanFailureWebhook\":{\"url\":{url}},"
+			"\"exportCompleteWebhook\":{\"url\":{url}}}",
+		.items = "items",
+		.is_undocumented = true,
+		.by_hand = "Register a connector (Public API, /connectors) "
+			   "that exposes this delve.json:\n{body}\n"
+			   "The ingress serves it at ingress.connector_path.\n",
 	},
 	.severity_column = "severity",
 	.normalise = normalise,

@@ -7,19 +7,17 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "vulnbus/binding.h"
 #include "vulnbus/encode.h"
-#include "vulnbus/http_client.h"
 #include "vulnbus/json.h"
 #include "vulnbus/kafka_producer.h"
 #include "vulnbus/tool.h"
+#include "vulnbus/tool_vendor.h"
 #include "vulnbus/url.h"
 
-#define PATH_NAME       "export-request"
-#define DELIVER_MS      15000
-#define POLL_MS         100
-#define TEXT_BYTES_MAX  16384
-#define REPLY_BYTES_MAX (1u << 20)
+#define PATH_NAME      "export-request"
+#define DELIVER_MS     15000
+#define POLL_MS        100
+#define TEXT_BYTES_MAX 16384
 
 struct export
 {
@@ -70,71 +68,32 @@ read_id(struct export *export, struct view reply, struct error *err)
 					   "the vendor's reply names no id");
 }
 
-/* Of a token that is sent to the configured host alone. */
-static enum status
-post(const struct export *export, const char *url, const char *authorization,
-    struct buffer *reply, struct error *err)
-{
-	const struct config_source *source = export->binding->config;
-	struct buffer body;
-	unsigned code = 0;
-	enum status status;
-
-	buffer_init(&body, TEXT_BYTES_MAX);
-	write_body(export, &body);
-	status = buffer_status(&body);
-	if (status == STATUS_OK)
-		status = http_fetch(
-		    &(struct http_call_options){
-			.url = url,
-			.method = "POST",
-			.authorization = authorization,
-			.content_type = "application/json",
-			.body = buffer_view(&body),
-			.ca_file = source->ca_file,
-			.timeout_ms = source->api.timeout_ms,
-			.body_bytes_max = REPLY_BYTES_MAX,
-		    },
-		    reply, &code, err);
-	buffer_clear(&body);
-	if (status == STATUS_OK && code != 200 && code != 201 && code != 202)
-		return error_set(err, STATUS_UNAVAILABLE,
-		    "the vendor answers HTTP %u", code);
-	return status;
-}
-
 static enum status
 ask_vendor(struct export *export, struct error *err)
 {
-	const struct source *contract = export->binding->contract;
-	const struct secret *secret = &export->binding->config->api.token;
-	struct buffer url, token, authorization, reply;
-	enum status status = STATUS_OK;
+	struct buffer url, body, reply;
+	unsigned code = 0;
+	enum status status;
 
-	buffer_init(&url, TEXT_BYTES_MAX);
-	buffer_init(&token, TEXT_BYTES_MAX);
-	buffer_init(&authorization, TEXT_BYTES_MAX);
-	buffer_init(&reply, REPLY_BYTES_MAX);
+	buffer_init(&url, VENDOR_URL_BYTES_MAX);
+	buffer_init(&body, TEXT_BYTES_MAX);
+	buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
 	url_fill(view_of(export->binding->base_url),
 	    view_of(binding_path(export->binding, PATH_NAME)), VIEW(""),
 	    VIEW(""), &url);
 	buffer_append(&url, "", 1);
-	if (secret->raw != NULL)
-		status = secret_read(secret, &token, err);
-	if (status == STATUS_OK && secret->raw != NULL) {
-		buffer_print(&authorization, "%s %.*s",
-		    contract->api.authorization,
-		    VIEW_ARGS(buffer_view(&token)));
-		buffer_append(&authorization, "", 1);
-	}
+	write_body(export, &body);
+	status = buffer_status(&body);
 	if (status == STATUS_OK)
-		status = post(
-		    export, url.data, authorization.data, &reply, err);
+		status = vendor_call(export->binding, "POST", url.data,
+		    buffer_view(&body), &reply, &code, err);
+	if (status == STATUS_OK && code != 200 && code != 201 && code != 202)
+		status = error_set(err, STATUS_UNAVAILABLE,
+		    "the vendor answers HTTP %u", code);
 	if (status == STATUS_OK)
 		status = read_id(export, buffer_view(&reply), err);
 	buffer_clear(&url);
-	buffer_clear(&token);
-	buffer_clear(&authorization);
+	buffer_clear(&body);
 	buffer_clear(&reply);
 	return status;
 }

@@ -21,6 +21,11 @@ enum accept_route
 accept_route(const struct config *config, const struct bindings *bindings,
     struct view path, const struct binding **out_binding);
 
+/* Is `peer` (accept_peer) one of the source's hook.allow_from? Everybody is
+ * when that is empty, nobody whose address is not known otherwise. */
+bool
+accept_is_expected(const struct binding *binding, const char *peer);
+
 /* A VDR or Delve connector document ("Using VDR Webhooks": the delve.json
  * format): one URL for each kind of notification. */
 enum status

@@ -46,7 +46,14 @@ enum status
 authenticate_body(
     struct view body, struct proved *proved, struct error *err) MUST_CHECK;
 
-/* What an event says of its proof: "jws-es512", "secret-path". */
+/* Where hook.app_secret is configured, the vendor's header for it must be there
+ * once: the secret, or a JSON object with the secret as one of its texts.
+ * STATUS_OK, STATUS_UNPROVED. */
+enum status
+authenticate_app_secret(const struct binding *binding, struct view header,
+    size_t count, struct error *err) MUST_CHECK;
+
+/* What an event says of its proof: "jws-es512", "secret-path", "app-secret". */
 const char *
 authenticate_proof(const struct binding *binding);
 

@@ -119,6 +119,8 @@ struct config_source {
 	char *ca_file; /* NULL: the system's certificate authorities */
 	struct {
 		struct secret secret;
+		struct config_list allow_from; /* addresses or CIDR */
+		struct secret app_secret;
 	} hook;
 	struct {
 		struct config_list key_files;

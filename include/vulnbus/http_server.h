@@ -58,7 +58,8 @@ http_request_method(const struct http_request *request);
 struct view
 http_request_path(const struct http_request *request);
 
-/* The header's value, and how many headers of that name there are. */
+/* The header's value (the last one's), and how many headers of that name there
+ * are. Of no name (NULL) there are none. */
 struct view
 http_request_header(
     const struct http_request *request, const char *name, size_t *out_count);

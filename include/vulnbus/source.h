@@ -25,6 +25,8 @@ struct source_authentication {
 	const char *stamp;    /* claim with the time of signing, seconds */
 	const char *key_path; /* of the public key, under base_url */
 	const char *hint;     /* header that names algorithm and key, or NULL */
+	const char *app_secret; /* header that may prove more than the path
+				 * (hook.app_secret), or NULL */
 };
 
 /* A path under base_url; "{id}" is replaced by an encoded vendor id, any other
@@ -44,6 +46,18 @@ struct source_api {
 };
 
 #define SOURCE_OTHER_SIZE (EVENT_ID_BYTES_MAX + 1)
+
+/* How the vendor is told of a webhook, as data. Among source_api.paths are
+ * "hooks" (GET lists, POST adds, with an id behind it DELETE removes), the same
+ * for one target "target-hooks", and "account" (GET). */
+struct source_registration {
+	const char *body;     /* JSON that adds one: {url}, {name} */
+	const char *items;    /* member of the list's reply */
+	const char *account;  /* member of the account's reply that the list is
+			       * asked for by, or NULL */
+	const char *by_hand;  /* what else to do: {url}, {body}; or NULL */
+	bool is_undocumented; /* all this is known from elsewhere */
+};
 
 /* What the enricher asks the vendor next. */
 enum source_ask {
@@ -102,6 +116,7 @@ struct source {
 	const char *default_base_url; /* NULL: must be configured */
 	struct source_authentication authentication;
 	struct source_api api;
+	struct source_registration registration;
 
 	/* Which column of a CSV file names the severity; NULL for none. */
 	const char *severity_column;

@@ -7,7 +7,7 @@ import secrets
 import pytest
 import requests
 
-from daemons import Source
+from daemons import Source, Stack, run
 from http_raw import Connection, exchange, request
 from reader import raw_bytes
 from vendor import Reply, Vendor
@@ -428,3 +428,97 @@ def test_nothing_secret_reaches_a_topic_a_log_or_a_metric(stack):
     found = [(name, place) for name, value in secret.items()
              for place, data in places.items() if value.encode() in data]
     assert not found
+
+
+# --- who may call at all ---
+
+@pytest.mark.parametrize("forwarded, code", [
+    (["192.0.2.9"], 202),
+    (["2001:db8::5"], 202),
+    (["198.51.100.7, 192.0.2.9"], 202),
+    (["198.51.100.7", "192.0.2.9"], 202),      # each proxy appends, some by a line of their own
+    (["192.0.2.9, 198.51.100.7"], 404),        # what stands left may be made up
+    (["192.0.2.9", "198.51.100.7"], 404),
+    (["198.51.100.7"], 404),
+    (["junk"], 404),
+    ([], 404),
+])
+def test_a_source_may_expect_its_webhooks_from_some_addresses_only(picky, forwarded, code):
+    answers = []
+    for path in (picky.sources[0].path, picky.sources[0].path + "x"):
+        answer = exchange(picky.ingress.address(), request(
+            path, ["Content-Type: application/json",
+                   *(f"X-Forwarded-For: {line}" for line in forwarded)],
+            json.dumps(scorecard()).encode()))
+        answer.headers.pop("date", None)
+        answers.append(answer)
+    assert [answer.status for answer in answers] == [code, 404]
+    if code == 404:
+        assert answers[0] == answers[1]     # nobody learns that the secret was right
+
+
+@pytest.fixture(scope="module")
+def picky(module_stack):
+    source = Source("ssc", "securityscorecard", Vendor(word="Token"), settings={
+        "hook": {"allow_from": ["192.0.2.0/24", "2001:db8::/32"]}})
+    return module_stack([source], {"ingress": {"trusted_proxies": ["127.0.0.0/8"]}}).start(
+        enricher=False)
+
+
+# "App Actions": the calls carry secrets in a header; what it holds is not documented.
+APP_SECRET = secrets.token_hex(16)
+
+
+@pytest.fixture(scope="module")
+def app(module_stack):
+    source = Source("ssc", "securityscorecard", Vendor(word="Token"), settings={
+        "hook": {"app_secret": APP_SECRET}})
+    return module_stack([source], {"ingress": {"bad_signatures_per_minute": 1000}}).start(
+        enricher=False)
+
+
+@pytest.mark.parametrize("headers, code", [
+    ([APP_SECRET], 202),
+    ([json.dumps({"key": "x", "secret": APP_SECRET})], 202),
+    ([APP_SECRET + "x"], 401),
+    ([APP_SECRET[:-1]], 401),
+    ([json.dumps([APP_SECRET])], 401),
+    ([json.dumps({APP_SECRET: "x"})], 401),
+    ([json.dumps({"secret": {"deeper": APP_SECRET}})], 401),
+    (["{"], 401),
+    ([""], 401),
+    ([], 401),
+    ([APP_SECRET, APP_SECRET], 401),
+])
+def test_a_secret_in_a_header_proves_more_than_the_path(app, headers, code):
+    document = scorecard()
+    answer = exchange(app.ingress.address(), request(
+        app.sources[0].path, ["Content-Type: application/json",
+                              *(f"X-SSC-App-Secrets: {value}" for value in headers)],
+        json.dumps(document).encode()))
+    assert answer.status == code
+    name = f"ssc:{document['execution_id']}"
+    if code == 202:
+        assert app.tap.one("events", id=name).value["proof"] == "app-secret"
+    else:
+        app.tap.drain()
+        assert not app.tap.find("events", id=name)
+
+
+def test_guesses_of_that_secret_are_bounded(stack):
+    source = Source("ssc", "securityscorecard", Vendor(word="Token"), settings={
+        "hook": {"app_secret": APP_SECRET}})
+    made = stack([source], {"ingress": {"bad_signatures_per_minute": 3}}).start(enricher=False)
+    codes = [requests.post(made.ingress.url() + source.path, json=scorecard(), timeout=10,
+                           headers={"X-SSC-App-Secrets": guess}).status_code
+             for guess in ["a", "b", "c", "d", APP_SECRET]]
+    assert codes == [401, 401, 401, 429, 429]
+
+
+def test_a_vendor_that_sends_no_such_secret_is_not_configured_with_one(tmp_path, broker):
+    source = Source("web", "probely", settings={"hook": {"app_secret": APP_SECRET}})
+    made = Stack(broker, tmp_path / "stack", [source])
+    checked = run("vulnbus", "check-config", "-c", made.config)
+    assert checked.returncode == 78
+    assert "probely sends no hook.app_secret" in checked.stderr
+    assert APP_SECRET not in checked.stderr + checked.stdout

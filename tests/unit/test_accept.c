@@ -26,7 +26,8 @@ load(const char *ingress)
 	    "ingress:\n%s"
 	    "sources:\n"
 	    "  - {name: acme, vendor: taegis-vdr, base_url: https://a.example,"
-	    " hook: {secret: " SECRET "}}\n"
+	    " hook: {secret: " SECRET ", allow_from: [192.0.2.0/24,"
+	    " 198.51.100.7, \"2001:db8::/33\"]}}\n"
 	    "  - {name: other, vendor: delve, base_url: https://b.example,"
 	    " hook: {secret: " OTHER "}}\n",
 	    ingress);
@@ -296,6 +297,38 @@ without_trusted_proxies_no_header_is_believed(void **state)
 	unload();
 }
 
+static void
+whom_a_source_expects_is_configured(void **state)
+{
+	static const struct {
+		const char *peer;
+		bool is_expected;
+	} cases[] = {
+		{ "192.0.2.0", true },
+		{ "192.0.2.255", true },
+		{ "192.0.3.0", false },
+		{ "198.51.100.7", true },
+		{ "198.51.100.8", false },
+		{ "::ffff:192.0.2.9", true },
+		{ "2001:db8:7fff::1", true },
+		{ "2001:db8:8000::1", false },
+		{ "127.0.0.1", false },
+		{ "", false },
+	};
+
+	(void)state;
+	load("  listen: 127.0.0.1:0\n");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(
+		    accept_is_expected(
+			bindings_find(&bindings, VIEW("acme")), cases[i].peer),
+		    cases[i].is_expected);
+		assert_true(accept_is_expected(
+		    bindings_find(&bindings, VIEW("other")), cases[i].peer));
+	}
+	unload();
+}
+
 int
 main(void)
 {
@@ -308,6 +341,7 @@ main(void)
 		cmocka_unit_test(the_peer_is_the_last_one_not_trusted),
 		cmocka_unit_test(a_header_of_any_length_is_harmless),
 		cmocka_unit_test(without_trusted_proxies_no_header_is_believed),
+		cmocka_unit_test(whom_a_source_expects_is_configured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

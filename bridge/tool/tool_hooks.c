@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A vendor's list of webhooks: read, added to, removed from. */
+#include "vulnbus/tool_hooks.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "vulnbus/json.h"
+#include "vulnbus/tool_line.h"
+#include "vulnbus/url.h"
+
+#define TEXT_BYTES_MAX  16384
+#define SHOWN_BYTES_MAX 1000
+#define PAGES_MAX       1000
+#define DEPTH_MAX       16
+
+static void
+print_text(FILE *out, struct view text)
+{
+	struct buffer line;
+
+	buffer_init(&line, TEXT_BYTES_MAX);
+	line_text(&line, text, SHOWN_BYTES_MAX);
+	fprintf(out, "%.*s", VIEW_ARGS(buffer_view(&line)));
+	buffer_clear(&line);
+}
+
+/* {"<field>": ["...", ...], "detail": "..."}: as given. */
+static void
+print_errors(struct view reply)
+{
+	struct json_document *document = NULL;
+	struct json_each each = { .value = NULL };
+	struct error ignored;
+
+	if (json_parse(reply, &document, &ignored) != STATUS_OK)
+		return;
+	while (json_each(json_root(document), &each)) {
+		const struct json_value *value = each.value;
+		const bool is_list = json_type_of(value) == JSON_TYPE_LIST;
+
+		for (size_t i = 0; i == 0 || is_list; i++) {
+			const struct json_value *why =
+			    is_list ? json_element(each.value, i) : value;
+
+			if (json_text(why).len == 0)
+				break;
+			fprintf(stderr, "  ");
+			print_text(stderr, each.name);
+			fprintf(stderr, ": ");
+			print_text(stderr, json_text(why));
+			fprintf(stderr, "\n");
+		}
+	}
+	json_free(document);
+}
+
+/* Says why not; EX_OK for an answer that is a success. */
+static int
+call(struct registration *r, const char *method, const char *url,
+    struct view body, struct buffer *reply)
+{
+	struct error err;
+	unsigned code = 0;
+	char why[64];
+
+	if (vendor_call(r->binding, method, url, body, reply, &code, &err) !=
+	    STATUS_OK)
+		return register_fail(r, EX_UNAVAILABLE, err.text);
+	if (code >= 200 && code < 300)
+		return EX_OK;
+	snprintf(why, sizeof(why), "the vendor answers HTTP %u", code);
+	register_fail(r, EX_UNAVAILABLE, why);
+	print_errors(buffer_view(reply));
+	if (code == 401 || code == 403)
+		return EX_NOPERM;
+	return code == 400 || code == 422 ? EX_DATAERR : EX_UNAVAILABLE;
+}
+
+/* Some lists are asked for by a name of the account. */
+static int
+read_account(struct registration *r, struct buffer *out)
+{
+	struct json_document *document = NULL;
+	struct buffer url, reply;
+	struct error err;
+	struct view name;
+	int result;
+
+	buffer_init(&url, VENDOR_URL_BYTES_MAX);
+	buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
+	url_fill(view_of(r->binding->base_url),
+	    view_of(binding_path(r->binding, "account")), VIEW(""), VIEW(""),
+	    &url);
+	buffer_append(&url, "", 1);
+	result = call(r, "GET", url.data, VIEW(""), &reply);
+	if (result == EX_OK &&
+	    json_parse(buffer_view(&reply), &document, &err) != STATUS_OK)
+		result = register_fail(
+		    r, EX_PROTOCOL, "the vendor's reply is not JSON");
+	name = json_text(json_member(json_root(document), r->how->account));
+	if (result == EX_OK && name.len == 0)
+		result = register_fail(
+		    r, EX_PROTOCOL, "the vendor does not name the account");
+	buffer_append_view(out, name);
+	json_free(document);
+	buffer_clear(&url);
+	buffer_clear(&reply);
+	return result;
+}
+
+int
+hooks_find(struct registration *r)
+{
+	const char *path = binding_path(
+	    r->binding, r->target == NULL ? "hooks" : "target-hooks");
+	struct buffer other;
+	int result = EX_OK;
+
+	buffer_init(&other, HOOK_ID_BYTES_MAX);
+	if (r->target != NULL)
+		buffer_append_view(&other, view_of(r->target));
+	else if (r->how->account != NULL)
+		result = read_account(r, &other);
+	url_fill(view_of(r->binding->base_url), view_of(path), VIEW(""),
+	    buffer_view(&other), &r->list);
+	buffer_append(&r->list, "", 1);
+	if (result == EX_OK && (buffer_status(&other) != STATUS_OK ||
+				   buffer_status(&r->list) != STATUS_OK))
+		result = register_fail(r, EX_DATAERR, "a name is too long");
+	buffer_clear(&other);
+	return result;
+}
+
+static struct view
+first_url(const struct json_value *value, unsigned depth)
+{
+	struct json_each each = { .value = NULL };
+	const struct json_value *element;
+	struct view found = json_text(value);
+
+	if (view_starts(found, VIEW("https://")) ||
+	    view_starts(found, VIEW("http://")))
+		return found;
+	found = VIEW("");
+	if (depth == DEPTH_MAX)
+		return found;
+	while (found.len == 0 && json_each(value, &each))
+		found = first_url(each.value, depth + 1);
+	for (size_t i = 0;
+	     found.len == 0 && (element = json_element(value, i)) != NULL; i++)
+		found = first_url(element, depth + 1);
+	return found;
+}
+
+static bool
+holds_url(const struct json_value *value, struct view url, unsigned depth)
+{
+	struct json_each each = { .value = NULL };
+	const struct json_value *element;
+	bool is_held = view_equal(json_text(value), url);
+
+	while (!is_held && depth < DEPTH_MAX && json_each(value, &each))
+		is_held = holds_url(each.value, url, depth + 1);
+	for (size_t i = 0; !is_held && depth < DEPTH_MAX &&
+			   (element = json_element(value, i)) != NULL;
+	     i++)
+		is_held = holds_url(element, url, depth + 1);
+	return is_held;
+}
+
+static void
+read_id(const struct json_value *item, char out[HOOK_ID_BYTES_MAX + 1])
+{
+	const struct json_value *id = json_member(item, "id");
+
+	if (json_type_of(id) == JSON_TYPE_INT)
+		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%lld",
+		    (long long)json_int(id, 0));
+	else
+		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%.*s",
+		    VIEW_ARGS(json_text(id)));
+}
+
+static void
+note(struct registration *r, const struct json_value *item)
+{
+	const bool is_ours = holds_url(item, buffer_view(&r->url), 0);
+	char id[HOOK_ID_BYTES_MAX + 1];
+
+	read_id(item, id);
+	r->seen++;
+	if (is_ours && r->ours_count < HOOKS_OURS_MAX)
+		memcpy(r->ours[r->ours_count++], id, sizeof(id));
+	if (r->mode != REGISTER_LIST)
+		return;
+	print_text(stdout, view_of(id));
+	printf("\t%s\t", is_ours ? "this source" : "other");
+	register_print_url(
+	    r, is_ours ? buffer_view(&r->url) : first_url(item, 0));
+	printf("\n");
+}
+
+/* A number the reply may name; else more than there can be. */
+static int64_t
+told(const struct json_document *reply, const char *name)
+{
+	return json_int(json_member(json_root(reply), name), INT64_MAX);
+}
+
+/* One page; *out_is_last when there is none behind it. */
+static int
+read_page(struct registration *r, unsigned page, bool *out_is_last)
+{
+	struct json_document *document = NULL;
+	const struct json_value *items;
+	struct buffer url, reply;
+	struct error err;
+	size_t count = 0;
+	int result;
+
+	buffer_init(&url, VENDOR_URL_BYTES_MAX);
+	buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
+	buffer_print(&url, "%s%cpage=%u", r->list.data,
+	    strchr(r->list.data, '?') == NULL ? '?' : '&', page);
+	buffer_append(&url, "", 1);
+	result = call(r, "GET", url.data, VIEW(""), &reply);
+	if (result == EX_OK &&
+	    json_parse(buffer_view(&reply), &document, &err) != STATUS_OK)
+		result = register_fail(
+		    r, EX_PROTOCOL, "the vendor's reply is not JSON");
+	items = json_member(json_root(document), r->how->items);
+	if (result == EX_OK && json_type_of(items) != JSON_TYPE_LIST)
+		result = register_fail(
+		    r, EX_PROTOCOL, "the vendor's reply has no list");
+	for (; result == EX_OK && json_element(items, count) != NULL; count++)
+		note(r, json_element(items, count));
+	*out_is_last = count == 0 || page >= told(document, "page_total") ||
+		       (int64_t)r->seen >= told(document, "total");
+	json_free(document);
+	buffer_clear(&url);
+	buffer_clear(&reply);
+	return result;
+}
+
+int
+hooks_read(struct registration *r)
+{
+	bool is_last = false;
+	int result = EX_OK;
+
+	for (unsigned page = 1; result == EX_OK && !is_last; page++)
+		result = page > PAGES_MAX
+			     ? register_fail(r, EX_PROTOCOL, "too many pages")
+			     : read_page(r, page, &is_last);
+	return result;
+}
+
+int
+hooks_add(struct registration *r)
+{
+	struct json_document *document = NULL;
+	struct buffer url, body, reply;
+	char id[HOOK_ID_BYTES_MAX + 1];
+	struct error err;
+	int result;
+
+	buffer_init(&url, VENDOR_URL_BYTES_MAX);
+	buffer_init(&body, TEXT_BYTES_MAX);
+	buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
+	buffer_append(&url, r->list.data, strcspn(r->list.data, "?"));
+	buffer_append(&url, "", 1);
+	register_fill(r, r->body, buffer_view(&r->url), true, &body);
+	result = call(r, "POST", url.data, buffer_view(&body), &reply);
+	if (result == EX_OK) {
+		if (json_parse(buffer_view(&reply), &document, &err) !=
+		    STATUS_OK)
+			document = NULL;
+		read_id(json_root(document), id);
+		printf("%s: webhook ", r->binding->config->name);
+		print_text(stdout, view_of(id));
+		printf("%sadded: ", id[0] != '\0' ? " " : "");
+		register_print_url(r, buffer_view(&r->url));
+		printf("\n");
+	}
+	json_free(document);
+	buffer_clear(&url);
+	buffer_clear(&body);
+	buffer_clear(&reply);
+	return result;
+}
+
+int
+hooks_remove(struct registration *r)
+{
+	const char *name = r->binding->config->name;
+	int result = EX_OK;
+
+	for (size_t i = 0; result == EX_OK && i < r->ours_count; i++) {
+		const size_t len = strcspn(r->list.data, "?");
+		const bool is_closed = r->list.data[len - 1] == '/';
+		struct buffer url, reply;
+
+		buffer_init(&url, VENDOR_URL_BYTES_MAX);
+		buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
+		buffer_append(&url, r->list.data, len);
+		buffer_append(&url, "/", !is_closed);
+		url_encode(view_of(r->ours[i]), &url);
+		buffer_append(&url, "/", is_closed);
+		buffer_append(&url, "", 1);
+		result = call(r, "DELETE", url.data, VIEW(""), &reply);
+		if (result == EX_OK)
+			printf("%s: webhook %s removed\n", name, r->ours[i]);
+		buffer_clear(&url);
+		buffer_clear(&reply);
+	}
+	if (r->ours_count == 0)
+		printf("%s: there is no webhook of this source\n", name);
+	return result;
+}
