@@ -68,13 +68,19 @@ static const struct tool_command commands[] = {
 	    "standard\n"
 	    "error (as {\"error\": ...} with --json) and passed over.\n",
 	    tool_tail },
-	{ "export", "[--query JSON] [--id ID] SOURCE",
+	{ "export", "[--query JSON] [--id ID] [--no-wait] SOURCE",
 	    "ask a vendor for an export whose webhook comes here",
 	    "      --query JSON  what to export, in the vendor's grammar "
 	    "(default {}: all)\n"
 	    "      --id ID       ask for nothing: expect the export of that "
 	    "id, which was\n"
 	    "                    asked for elsewhere\n"
+	    "      --no-wait     do not follow it until its manifest is on the "
+	    "topic\n"
+	    "\n"
+	    "Exit status 0: it is complete (or, with --no-wait, asked for); 1: "
+	    "it failed or\n"
+	    "was given up; 75: a signal ended the waiting.\n"
 	    "\n"
 	    "When no webhook has come after api.reconcile_every, the enricher "
 	    "asks the vendor.\n",

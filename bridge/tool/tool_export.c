@@ -10,7 +10,7 @@
 #include "vulnbus/encode.h"
 #include "vulnbus/json.h"
 #include "vulnbus/kafka_producer.h"
-#include "vulnbus/tool.h"
+#include "vulnbus/tool_follow.h"
 #include "vulnbus/tool_vendor.h"
 #include "vulnbus/url.h"
 
@@ -26,6 +26,7 @@ struct export
 	const struct binding *binding;
 	const char *query; /* JSON */
 	char id[EVENT_ID_BYTES_MAX + 1];
+	bool is_left; /* to itself: not followed */
 	bool is_reported;
 	struct error why; /* of the report; empty: delivered */
 };
@@ -176,7 +177,7 @@ note_request(struct export *export, struct error *err)
 }
 
 static int
-run(struct export *export)
+ask_and_note(struct export *export)
 {
 	const struct tool *tool = export->tool;
 	const char *name = export->binding->config->name;
@@ -194,6 +195,7 @@ run(struct export *export)
 	if (status == STATUS_OK) {
 		printf("%s: export %s is %s\n", name, export->id,
 		    is_asked ? "asked for" : "expected");
+		fflush(stdout);
 		return EX_OK;
 	}
 	if (is_asked)
@@ -202,6 +204,30 @@ run(struct export *export)
 		    "there: %s --id %s %s\n",
 		    export->id, "vulnbus export", export->id, name);
 	return tool_fail_kafka(tool, export->config, status, &err);
+}
+
+/* The topics are opened first, so that nothing of it is missed; and nothing is
+ * asked of the vendor while Kafka is away. */
+static int
+run(struct export *export)
+{
+	struct follow *follow = NULL;
+	struct error err;
+	enum status status = STATUS_OK;
+	int exit_status;
+
+	if (!export->is_left)
+		status = follow_open(
+		    export->config, export->id[0] == '\0', &follow, &err);
+	if (status != STATUS_OK)
+		return tool_fail_kafka(
+		    export->tool, export->config, status, &err);
+	exit_status = ask_and_note(export);
+	if (exit_status == EX_OK && follow != NULL)
+		exit_status = follow_run(follow, export->tool,
+		    export->binding->config->name, export->id);
+	follow_close(&follow);
+	return exit_status;
 }
 
 static bool
@@ -245,6 +271,7 @@ tool_export(struct tool *tool, int argc, char **argv)
 	static const struct option options[] = {
 		{ "query", required_argument, NULL, 'q' },
 		{ "id", required_argument, NULL, 'i' },
+		{ "no-wait", no_argument, NULL, 'n' },
 		TOOL_LONG_OPTIONS,
 	};
 	struct export export = { .tool = tool, .query = "{}" };
@@ -257,6 +284,8 @@ tool_export(struct tool *tool, int argc, char **argv)
 			return tool->exit_status;
 		if (option == 'q')
 			export.query = optarg;
+		if (option == 'n')
+			export.is_left = true;
 		if (option == 'i' &&
 		    (size_t)snprintf(export.id, sizeof(export.id), "%s",
 			optarg) >= sizeof(export.id))

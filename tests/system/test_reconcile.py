@@ -2,9 +2,13 @@
 """Exports asked for through vulnbus: whatever becomes of the webhook, each ends in one manifest or
 one dead letter that says so."""
 
+import os
+import pty
+import subprocess
+
 import pytest
 
-from daemons import Source, run
+from daemons import BUILD, Source, run
 from vendor import Csv, Reply
 from waiting import until
 
@@ -20,6 +24,10 @@ def site(stack):
 
 
 def ask(site, *arguments):
+    return run("vulnbus", "-c", site.config, "export", "--no-wait", *arguments, site.source.name)
+
+
+def follow(site, *arguments):
     return run("vulnbus", "-c", site.config, "export", *arguments, site.source.name)
 
 
@@ -147,3 +155,76 @@ def test_a_refusal_is_said_and_nothing_is_noted(site, reply, code, said):
 def test_wrong_calls(site, arguments, code, said):
     done = run("vulnbus", "-c", site.config, "export", *arguments)
     assert done.returncode == code and said in done.stderr
+
+
+# --- followed to its end ---
+
+def test_an_export_is_followed_until_its_manifest_is_there(site):
+    exported = site.source.stub.export("212", Csv(ROWS), pending=2)
+    site.start()
+    done = follow(site)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("acme-vdr: export 212 is asked for\n"
+                           f"acme-vdr: export 212: completed, {ROWS} rows, "
+                           f"{sum(map(len, exported.file.chunks()))} bytes, generation 1\n")
+    assert "\r" not in done.stderr     # nobody's terminal
+
+
+def test_a_terminal_sees_how_far_it_is(site):
+    site.source.stub.export("212", Csv(ROWS), pending=2)
+    site.start()
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [BUILD / "vulnbus", "-c", site.config, "export", site.source.name],
+        stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60)
+    os.close(theirs)
+    seen = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 0 and "\r" not in done.stdout
+    assert "\r\x1b[Kacme-vdr: export 212: 0 s, 0 rows" in seen
+    assert seen.endswith("\r\x1b[K")     # the line is taken back
+
+
+@pytest.mark.parametrize("word", ["failed", "cancel"])
+def test_how_it_ends_is_the_exit_status(site, word):
+    site.source.stub.export("212", None, status=word)
+    site.start()
+    done = follow(site)
+    status = {"failed": "failed", "cancel": "canceled"}[word]
+    assert (done.returncode, done.stdout.splitlines()[1]) == \
+        (1, f"acme-vdr: export 212: {status}")
+
+
+@pytest.mark.parametrize("code,detail", [(404, "gone"), (403, "forbidden")])
+def test_what_is_not_there_any_more_is_no_success(site, code, detail):
+    site.source.stub.always("/api/v2/exports/212", Reply(code))
+    site.start()
+    done = follow(site)
+    assert (done.returncode, done.stdout.splitlines()[1]) == \
+        (1, f"acme-vdr: export 212: {detail}")
+
+
+def test_what_is_given_up_is_said_with_its_reason(site):
+    site.settings["enricher"]["give_up_after"] = "3s"
+    site.write()
+    site.source.stub.export("212", None, status="pending")
+    site.start()
+    done = follow(site)
+    assert done.returncode == 1
+    assert "export 212: given up: " in done.stdout and "no webhook came" in done.stdout
+
+
+def test_one_that_has_ended_already_is_found(site):
+    site.source.stub.export("212", Csv(ROWS))
+    site.start()
+    assert follow(site).returncode == 0
+    again = follow(site, "--id", "212")
+    assert again.returncode == 0 and f"completed, {ROWS} rows" in again.stdout
+
+
+def test_while_kafka_is_away_the_vendor_is_not_asked(site):
+    site.write()
+    site.config.write_text(site.config.read_text().replace(site.broker.bootstrap, "127.0.0.1:1"))
+    done = follow(site)
+    assert done.returncode == 69 and "Kafka" in done.stderr
+    assert not site.source.stub.asked
