@@ -46,6 +46,7 @@ STAGES = {
 FLOW = {
     # data and tables that stages share
     "binding": {"kafka"},
+    "credential": {"binding"},
     "topics": {"kafka"},
     "encode": {"topics"},
     "keys": {"binding", "http_client", "ring"},
@@ -54,7 +55,7 @@ FLOW = {
     "read_back": {"kafka_consumer", "partition", "topics", "work"},
     "site": {"binding", "keys", "authenticate"},
     "work": {"encode"},
-    "feed": {"binding", "site", "work"},
+    "feed": {"binding", "credential", "site", "work"},
     "admin": {"http_server"},
     "shipment": set(),
     "spool_record": {"kafka", "topics"},
@@ -68,7 +69,8 @@ FLOW = {
     # the enricher
     "consume": {"kafka_consumer", "partition", "read_back", "topics",
                 "work"},
-    "fetch": {"binding", "http_client", "rows", "site", "work"},
+    "fetch": {"binding", "credential", "http_client", "rows", "site",
+              "work"},
     "rows": {"work"},
     "commit": {"kafka_consumer", "kafka_producer", "topics", "work"},
 }
@@ -79,7 +81,7 @@ FLOW = {
 STAGE_SEAMS = {("site", "authenticate"), ("fetch", "rows")}
 
 # A subcommand sees no stage.
-TOOL_MAY = {"binding", "encode", "keys", "site", "topics"}
+TOOL_MAY = {"binding", "credential", "encode", "keys", "site", "topics"}
 
 # Headers that are not named after a file: where they belong.
 HEADER_HOME = {"status": "core", "version": "core", "source": "interface",

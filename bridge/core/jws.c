@@ -230,3 +230,29 @@ jws_keys_clear(struct jws_keys *keys)
 		es512_key_free(keys->items[i]);
 	keys->count = 0;
 }
+
+enum status
+jws_sign(const struct es512_key *key, struct view claims, struct buffer *out,
+    struct error *err)
+{
+	const size_t start = out->len;
+	struct buffer signature;
+	enum status status;
+
+	base64url_encode(VIEW("{\"typ\":\"JWT\",\"alg\":\"ES512\"}"), out);
+	buffer_append(out, ".", 1);
+	base64url_encode(claims, out);
+	status = buffer_status(out);
+	if (status != STATUS_OK)
+		return error_set(err, status, "token: %s", status_name(status));
+	buffer_init(&signature, ES512_SIGNATURE_BYTES);
+	status = es512_sign(key,
+	    (struct view){ out->data + start, out->len - start }, &signature,
+	    err);
+	buffer_append(out, ".", 1);
+	base64url_encode(buffer_view(&signature), out);
+	buffer_clear(&signature);
+	if (status == STATUS_OK && buffer_status(out) != STATUS_OK)
+		status = error_set(err, buffer_status(out), "token: too long");
+	return status;
+}

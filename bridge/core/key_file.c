@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum status
-read_file(const char *path, struct buffer *out, struct error *err)
+enum status
+key_file_text(const char *path, struct buffer *out, struct error *err)
 {
 	FILE *file = fopen(path, "rb");
 	char chunk[4096];
@@ -34,7 +34,7 @@ key_file_read(const char *path, struct jws_keys *keys, struct error *err)
 	enum status status;
 
 	buffer_init(&text, KEY_FILE_BYTES_MAX);
-	status = read_file(path, &text, err);
+	status = key_file_text(path, &text, err);
 	if (status == STATUS_OK) {
 		status = jws_keys_read(buffer_view(&text), keys, err);
 		if (status != STATUS_OK)

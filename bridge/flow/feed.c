@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/credential.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 
@@ -11,7 +12,6 @@
 #define UNKNOWN_CONCURRENT_MAX 16
 #define PROBE_EVERY_MS         60000
 #define MS_PER_HOUR            3600000.0
-#define TOKEN_BYTES_MAX        16384
 
 struct feed *
 feeds_find(struct feeds *feeds, struct view source)
@@ -194,26 +194,10 @@ feed_due_ms(const struct feed *feed, const struct binding *binding)
 						 : feed->ready_at_ms;
 }
 
-static bool
-digest_token(const struct binding *binding, unsigned char out[SHA256_BYTES])
-{
-	struct buffer token;
-	struct error err;
-	bool is_read;
-
-	buffer_init(&token, TOKEN_BYTES_MAX);
-	is_read = secret_read(&binding->config->api.token, &token, &err) ==
-		  STATUS_OK;
-	if (is_read)
-		sha256_of(buffer_view(&token), out);
-	buffer_clear(&token);
-	return is_read;
-}
-
 void
 feed_unauthorised(struct feed *feed, const struct binding *binding)
 {
-	if (!digest_token(binding, feed->refused_token))
+	if (!credential_digest(binding, feed->refused_token))
 		memset(feed->refused_token, 0, SHA256_BYTES);
 	metric_set(METRIC_SOURCE_AUTHORISED, feed->name, NULL, 0);
 	if (feed->is_unauthorised)
@@ -244,6 +228,6 @@ feed_has_new_token(struct feed *feed, const struct binding *binding)
 	    now_ms - feed->token_read_at_ms < TOKEN_EVERY_MS)
 		return false;
 	feed->token_read_at_ms = now_ms;
-	return digest_token(binding, digest) &&
+	return credential_digest(binding, digest) &&
 	       memcmp(digest, feed->refused_token, SHA256_BYTES) != 0;
 }

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "vulnbus/credential.h"
 #include "vulnbus/json.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/url.h"
 
-#define URL_BYTES_MAX   8192
-#define TOKEN_BYTES_MAX 16384
-#define PAGE            "the file is an HTML page"
+#define URL_BYTES_MAX 8192
+#define PAGE          "the file is an HTML page"
 
 static void
 next_step(struct conversation *c);
@@ -201,33 +201,6 @@ make_url(const struct conversation *c, const struct source_request *request,
 	return STATUS_OK;
 }
 
-/* "<word> <token>", the token as it stands in its file now. */
-static enum status
-make_authorization(
-    const struct conversation *c, struct buffer *out, struct error *err)
-{
-	const struct secret *token = &c->binding->config->api.token;
-	struct buffer text;
-	enum status status;
-
-	if (token->raw == NULL)
-		return STATUS_OK;
-	buffer_init(&text, TOKEN_BYTES_MAX);
-	status = secret_read(token, &text, err);
-	/* A slip in the file is mended there; it is no event's fault. */
-	if (status != STATUS_OK)
-		status = error_add(err, STATUS_UNAVAILABLE, "the token's file");
-	if (status == STATUS_OK) {
-		buffer_print(
-		    out, "%s ", c->binding->contract->api.authorization);
-		buffer_append_view(out, buffer_view(&text));
-		buffer_append(out, "", 1);
-		status = buffer_status(out);
-	}
-	buffer_clear(&text);
-	return status;
-}
-
 static enum status
 send_request(struct conversation *c, const struct source_request *request,
     struct error *err)
@@ -239,11 +212,11 @@ send_request(struct conversation *c, const struct source_request *request,
 	enum status status;
 
 	buffer_init(&url, URL_BYTES_MAX);
-	buffer_init(&authorization, TOKEN_BYTES_MAX);
+	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
 	snprintf(trace, sizeof(trace), "traceparent: %s", c->work->trace);
 	status = make_url(c, request, &url, err);
 	if (status == STATUS_OK)
-		status = make_authorization(c, &authorization, err);
+		status = credential_write(c->binding, &authorization, err);
 	if (status == STATUS_OK && is_file)
 		status = rows_open(&c->work->next.progress, c->row_bytes_max,
 		    c->on_row, c, &c->rows, err);

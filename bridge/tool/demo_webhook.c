@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vulnbus/base64url.h"
 #include "vulnbus/http_client.h"
 #include "vulnbus/json.h"
+#include "vulnbus/jws.h"
 #include "vulnbus/timestamp.h"
 #include "vulnbus/tool_demo.h"
 
@@ -121,36 +121,6 @@ write_documents(const struct demo_step *step, struct buffer *body,
 	return status;
 }
 
-/* "Signed <header>.<claims>.<R || S>" and a NUL. */
-static enum status
-write_token(const struct es512_key *key, struct view claims, struct buffer *out,
-    struct error *err)
-{
-	static const char prefix[] = "Signed ";
-	const size_t start = sizeof(prefix) - 1;
-	struct buffer signature;
-	enum status status;
-
-	buffer_append(out, prefix, start);
-	base64url_encode(VIEW("{\"typ\":\"JWT\",\"alg\":\"ES512\"}"), out);
-	buffer_append(out, ".", 1);
-	base64url_encode(claims, out);
-	status = buffer_status(out);
-	if (status != STATUS_OK)
-		return error_set(err, status, "token: %s", status_name(status));
-	buffer_init(&signature, ES512_SIGNATURE_BYTES);
-	status = es512_sign(key,
-	    (struct view){ out->data + start, out->len - start }, &signature,
-	    err);
-	buffer_append(out, ".", 1);
-	base64url_encode(buffer_view(&signature), out);
-	buffer_append(out, "", 1);
-	buffer_clear(&signature);
-	if (status == STATUS_OK && buffer_status(out) != STATUS_OK)
-		status = error_set(err, buffer_status(out), "token: too long");
-	return status;
-}
-
 static enum status
 post(struct demo *demo, const char *authorization, struct view body,
     struct demo_result *result, struct error *err)
@@ -197,9 +167,13 @@ demo_webhook_send(struct demo *demo, size_t index, struct error *err)
 	buffer_init(&claims, TOKEN_BYTES_MAX);
 	buffer_init(&token, TOKEN_BYTES_MAX);
 	status = write_documents(step, &body, &claims, err);
+	buffer_print(&token, "Signed ");
 	if (status == STATUS_OK)
-		status = write_token(step->is_forged ? demo->forger : demo->key,
+		status = jws_sign(step->is_forged ? demo->forger : demo->key,
 		    buffer_view(&claims), &token, err);
+	buffer_append(&token, "", 1);
+	if (status == STATUS_OK)
+		status = buffer_status(&token);
 	if (status == STATUS_OK)
 		status = post(
 		    demo, token.data, buffer_view(&body), result, err);

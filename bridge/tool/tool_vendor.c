@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/tool_vendor.h"
 
+#include "vulnbus/credential.h"
 #include "vulnbus/http_client.h"
-
-#define TEXT_BYTES_MAX 16384
-
-static enum status
-authorise(const struct binding *binding, struct buffer *out, struct error *err)
-{
-	const struct secret *secret = &binding->config->api.token;
-	struct buffer token;
-	enum status status = STATUS_OK;
-
-	if (secret->raw == NULL)
-		return STATUS_OK;
-	buffer_init(&token, TEXT_BYTES_MAX);
-	status = secret_read(secret, &token, err);
-	if (status == STATUS_OK)
-		buffer_print(out, "%s %.*s",
-		    binding->contract->api.authorization,
-		    VIEW_ARGS(buffer_view(&token)));
-	buffer_append(out, "", 1);
-	buffer_clear(&token);
-	return status;
-}
 
 /* The token is sent to the configured host alone. */
 enum status
@@ -35,8 +14,8 @@ vendor_call(const struct binding *binding, const char *method, const char *url,
 	struct buffer authorization;
 	enum status status;
 
-	buffer_init(&authorization, TEXT_BYTES_MAX);
-	status = authorise(binding, &authorization, err);
+	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
+	status = credential_write(binding, &authorization, err);
 	if (status == STATUS_OK)
 		status = http_fetch(
 		    &(struct http_call_options){

@@ -136,6 +136,11 @@ struct config_source {
 		uint32_t reconcile_every_ms; /* 0: the enricher's */
 		uint32_t timeout_ms;
 		struct config_pairs paths; /* overrides of the vendor's */
+		struct {
+			char *key_file; /* PEM, private, P-521; or NULL */
+			struct config_pairs claims; /* beside iat and exp */
+			uint32_t lifetime_ms;
+		} jwt; /* in place of a token */
 	} api;
 	struct config_place place;          /* of the source's first key */
 	struct config_place name_place;     /* of the value of `name` */

@@ -36,6 +36,12 @@ enum status
 jws_verify(const struct jws *jws, struct es512_key *const *keys,
     size_t count) MUST_CHECK;
 
+/* Appends "<header>.<claims>.<signature>" to `out`; `claims` is a JSON object.
+ * The key must hold a private half. */
+enum status
+jws_sign(const struct es512_key *key, struct view claims, struct buffer *out,
+    struct error *err) MUST_CHECK;
+
 #define JWS_KEYS_MAX 16
 
 struct jws_keys {

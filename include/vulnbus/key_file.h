@@ -8,6 +8,12 @@
 
 #define KEY_FILE_BYTES_MAX (64u << 10)
 
+/* The file as it stands, appended. STATUS_MISSING: there is none;
+ * STATUS_INVALID: it cannot be read, or is too large for `out`. */
+enum status
+key_file_text(
+    const char *path, struct buffer *out, struct error *err) MUST_CHECK;
+
 /* Adds the file's keys. STATUS_MISSING: no such file. */
 enum status
 key_file_read(

@@ -367,8 +367,14 @@ def test_nothing_secret_reaches_a_topic_a_log_or_a_metric(stack):
         return marks[name]
 
     made = stack([Source("ssc", "securityscorecard", Vendor(word="Token")),
-                  Source("web", "probely", Vendor(word="JWT"))]).start()
-    ssc, web = made.sources
+                  Source("web", "probely", Vendor(word="JWT")), Source("acme-vdr")]).start()
+    ssc, web, vdr = made.sources
+    vdr.stub.scan("9", description=mark("scan-description"), links={"edit": mark("scan-link")})
+    vdr.stub.server("5", hostname="db.example.com", description=mark("asset-description"),
+                    contactInformation=mark("contact"), tags=[mark("tag")],
+                    url=f"https://u:{mark('asset-password')}@db.example.com/")
+    signed = made.notify(vdr, id="9", kind="scan", status="done", assetId="5",
+                         assetType="server", email=mark("claim"), sub=mark("subject"))
     site = {
         "url": f"https://user:{mark('url-password')}@www.example.com/?q={mark('query')}",
         "host": "www.example.com", "name": mark("site-name"), "desc": mark("site-desc"),
@@ -417,13 +423,17 @@ def test_nothing_secret_reaches_a_topic_a_log_or_a_metric(stack):
     for short, at in (("targets", 0), ("scans", 2), ("findings", 3), ("scorecards", 5)):
         made.tap.one(short, event_id=names[at])
     made.tap.one("dead-letters", event_id=names[4])
+    assert made.tap.one("scans", event_id=signed).value["asset"]["hostname"] == "db.example.com"
     secret = {"hook-ssc": ssc.secret, "hook-web": web.secret, "token-ssc": ssc.stub.token,
-              "token-web": web.stub.token, **marks}
+              "token-web": web.stub.token, "hook-vdr": vdr.secret,
+              "token-vdr": vdr.stub.token, **marks}
     places = {"topics": raw_bytes(made.broker.bootstrap, made.prefix),
               "ingress.log": made.ingress.log.read_bytes(),
               "enricher.log": made.enricher.log.read_bytes(),
               "ingress metrics": made.ingress.admin("/metrics").content,
-              "enricher metrics": made.enricher.admin("/metrics").content}
+              "enricher metrics": made.enricher.admin("/metrics").content,
+              "print-config": run("vulnbus", "print-config", "-c", made.config).stdout.encode()}
+    assert b"acme-vdr" in places["print-config"]
     assert b"www.example.com" in places["topics"]
     found = [(name, place) for name, value in secret.items()
              for place, data in places.items() if value.encode() in data]
