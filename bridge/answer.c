@@ -6,6 +6,25 @@
 #include "vulnbus/metrics.h"
 #include "vulnbus/timestamp.h"
 
+#define FORWARDED_BYTES_MAX 65536
+
+/* A list too long to be looked at is nobody's. */
+void
+answer_peer(const struct http_request *request, const struct config *config,
+    char out[PEER_TEXT_BYTES])
+{
+	struct buffer forwarded;
+
+	buffer_init(&forwarded, FORWARDED_BYTES_MAX);
+	http_request_list(request, "X-Forwarded-For", &forwarded);
+	if (buffer_status(&forwarded) == STATUS_OK)
+		accept_peer(&config->ingress.trusted_proxies,
+		    http_request_peer(request), buffer_view(&forwarded), out);
+	else
+		out[0] = '\0';
+	buffer_clear(&forwarded);
+}
+
 static uint32_t
 retry_after_s(const struct config *config, unsigned code)
 {

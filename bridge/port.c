@@ -93,23 +93,19 @@ static enum accept_route
 route_of(const struct site *site, const struct http_request *request,
     const struct binding **out_binding)
 {
-	const struct config_list *trusted =
-	    &site->config->ingress.trusted_proxies;
 	const enum accept_route route = accept_route(site->config,
 	    &site->bindings, http_request_path(request), out_binding);
 	char peer[PEER_TEXT_BYTES];
-	size_t count;
 
 	if (route == ACCEPT_NOTHING ||
 	    (*out_binding)->config->hook.allow_from.count == 0)
 		return route;
-	accept_peer(trusted, http_request_peer(request),
-	    http_request_header(request, "X-Forwarded-For", &count), peer);
+	answer_peer(request, site->config, peer);
 	if (accept_is_expected(*out_binding, peer))
 		return route;
-	LOG_INFO("refused, not of hook.allow_from",
-	    LOG_TEXT("source", (*out_binding)->config->name),
-	    LOG_TEXT("client.ip", peer));
+	/* Counted, not logged: it has to take no longer than a stranger's. */
+	metric_add(
+	    METRIC_UNEXPECTED_PEERS, (*out_binding)->config->name, NULL, 1);
 	return ACCEPT_NOTHING;
 }
 

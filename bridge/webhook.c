@@ -331,10 +331,7 @@ webhook_new(struct webhooks *webhooks, struct site *site,
 	webhook->received_ms = clock_wall_ms();
 	atomic_init(&webhook->holders, 1);
 	buffer_init(&webhook->token, JWS_BYTES_MAX);
-	accept_peer(&site->config->ingress.trusted_proxies,
-	    http_request_peer(request),
-	    http_request_header(request, "X-Forwarded-For", &count),
-	    webhook->peer);
+	answer_peer(request, site->config, webhook->peer);
 	trace_continue(http_request_header(request, "traceparent", &count),
 	    webhook->trace);
 	atomic_fetch_add(&webhooks->unanswered, 1);

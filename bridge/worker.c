@@ -106,6 +106,16 @@ make_places(struct worker *w)
 		}
 }
 
+static size_t
+count_loaded(struct work *const *works, size_t count)
+{
+	size_t loaded = 0;
+
+	for (size_t i = 0; i < count; i++)
+		loaded += work_is_loaded(works[i]);
+	return loaded;
+}
+
 /* With it, those that are due next: one at a time would be dozens a second. */
 static enum status
 read_back(struct worker *w, struct work *work, struct error *err)
@@ -114,16 +124,16 @@ read_back(struct worker *w, struct work *work, struct error *err)
 	struct work *next[READ_AHEAD_MAX];
 	const size_t next_count = feed_ahead(
 	    work->feed, next, places_to_read_ahead(w));
-	size_t count = 1;
+	size_t count = 1, loaded;
 	enum status status;
 
 	make_places(w);
+	loaded = count_loaded(next, next_count);
 	for (size_t i = 0; i < next_count; i++)
 		if (!work_is_loaded(next[i]))
 			works[count++] = next[i];
 	status = consume_read_back(w->consume, works, count, err);
-	for (size_t i = 1; i < count; i++)
-		w->loaded += work_is_loaded(works[i]);
+	w->loaded += count_loaded(next, next_count) - loaded;
 	return status;
 }
 
@@ -280,6 +290,7 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	status = transaction_end(w, err);
 	metric_set(
 	    METRIC_EVENTS_WAITING, NULL, NULL, (int64_t)w->feeds.waiting);
+	metric_set(METRIC_EVENTS_IN_MEMORY, NULL, NULL, (int64_t)w->loaded);
 	return status;
 }
 

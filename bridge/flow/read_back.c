@@ -107,13 +107,14 @@ plan(struct read_back *back)
 		} else if (work->state_offset < start->next_offset) {
 			start->next_offset = work->state_offset;
 		}
+		back->works[i] = back->works[kept];
 		back->works[kept++] = work;
 	}
 	back->count = kept;
 }
 
-enum status
-read_back(const struct restore *restore, struct work **works, size_t count,
+static enum status
+attempt(const struct restore *restore, struct work **works, size_t count,
     struct error *err)
 {
 	const char *topic = restore->topics->names[TOPIC_STATE];
@@ -135,5 +136,19 @@ read_back(const struct restore *restore, struct work **works, size_t count,
 		restore->reader, topic, back.starts, 0, &ignored) != STATUS_OK)
 		status = STATUS_FATAL;
 	tree_clear(&back.tree);
+	return status;
+}
+
+/* When the others, or what stands in front of it, take all the time there is,
+ * the first is read alone. */
+enum status
+read_back(const struct restore *restore, struct work **works, size_t count,
+    struct error *err)
+{
+	enum status status = attempt(restore, works, count, err);
+
+	if (status == STATUS_UNAVAILABLE && count > 1 &&
+	    !restore_is_stopping(restore))
+		status = attempt(restore, works, 1, err);
 	return status;
 }

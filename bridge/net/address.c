@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -53,6 +54,18 @@ address_print(const struct sockaddr *address, char out[ADDRESS_TEXT_BYTES])
 			     ->sin6_addr;
 	if (bytes != NULL)
 		inet_ntop(address->sa_family, bytes, out, ADDRESS_TEXT_BYTES);
+}
+
+void
+address_print_port(const struct sockaddr *address, uint16_t port,
+    char out[ADDRESS_PORT_TEXT_BYTES])
+{
+	char host[ADDRESS_TEXT_BYTES];
+
+	address_print(address, host);
+	snprintf(out, ADDRESS_PORT_TEXT_BYTES,
+	    address->sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+	    (unsigned)port);
 }
 
 struct address {

@@ -186,6 +186,7 @@ set_timeouts(CURL *easy, const struct http_call_options *o)
 static void
 set_options(struct http_call *call, const struct http_call_options *o)
 {
+	const bool is_get = o->method == NULL || strcmp(o->method, "GET") == 0;
 	CURL *easy = call->easy;
 
 	curl_easy_setopt(easy, CURLOPT_URL, o->url);
@@ -193,8 +194,7 @@ set_options(struct http_call *call, const struct http_call_options *o)
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR,
 	    strncmp(o->url, "https:", 6) == 0 ? "https" : "http,https");
 	/* What is sent is meant for one host. */
-	curl_easy_setopt(
-	    easy, CURLOPT_FOLLOWLOCATION, o->body.len > 0 ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, is_get ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	/* Cancelling must not wait for a name server. */

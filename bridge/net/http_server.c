@@ -5,7 +5,6 @@
 
 #include <microhttpd.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,7 +19,7 @@
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options options;
-	char address[ADDRESS_TEXT_BYTES + 16];
+	char address[ADDRESS_PORT_TEXT_BYTES];
 };
 
 struct http_request {
@@ -183,12 +182,9 @@ note_address(struct http_server *server, const struct sockaddr *address)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(
 	    server->daemon, MHD_DAEMON_INFO_BIND_PORT);
-	char host[ADDRESS_TEXT_BYTES];
 
-	address_print(address, host);
-	snprintf(server->address, sizeof(server->address),
-	    address->sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
-	    info == NULL ? 0u : (unsigned)info->port);
+	address_print_port(
+	    address, info == NULL ? 0 : info->port, server->address);
 }
 
 /* One internal epoll thread without a pool stalls in 0.9.75 once 256
@@ -287,6 +283,7 @@ struct header_search {
 	const char *name;
 	struct view value;
 	size_t count;
+	struct buffer *joined; /* or NULL */
 };
 
 /* With lengths: a NUL within a value must not cut it short. */
@@ -296,12 +293,14 @@ match_header(void *arg, enum MHD_ValueKind kind, const char *name,
 {
 	struct header_search *search = arg;
 
-	(void)kind;
 	(void)name_len;
-	if (strcasecmp(name, search->name) != 0)
+	if (kind != MHD_HEADER_KIND || strcasecmp(name, search->name) != 0)
 		return MHD_YES;
 	search->value = (struct view){ value == NULL ? "" : value, value_len };
-	search->count++;
+	if (search->count++ > 0 && search->joined != NULL)
+		buffer_append(search->joined, ",", 1);
+	if (search->joined != NULL)
+		buffer_append_view(search->joined, search->value);
 	return MHD_YES;
 }
 
@@ -316,6 +315,16 @@ http_request_header(
 		    MHD_HEADER_KIND, match_header, &search);
 	*out_count = search.count;
 	return search.value;
+}
+
+void
+http_request_list(
+    const struct http_request *request, const char *name, struct buffer *out)
+{
+	struct header_search search = { .name = name, .joined = out };
+
+	MHD_get_connection_values_n(
+	    request->connection, MHD_HEADER_KIND, match_header, &search);
 }
 
 struct view

@@ -41,6 +41,8 @@ find_offset(rd_kafka_t *client, const char *topic, int32_t partition,
 	code = rd_kafka_offsets_for_times(client, list, (int)ms);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		code = asked->err;
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && asked->offset < 0)
+		code = RD_KAFKA_RESP_ERR__TIMED_OUT; /* not filled in */
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		*out_offset = asked->offset;
 	rd_kafka_topic_partition_list_destroy(list);

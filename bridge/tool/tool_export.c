@@ -60,7 +60,8 @@ read_id(struct export *export, struct view reply, struct error *err)
 	if (json_type_of(id) == JSON_TYPE_INT)
 		snprintf(export->id, sizeof(export->id), "%lld",
 		    (long long)json_int(id, 0));
-	else if (json_text(id).len <= EVENT_ID_BYTES_MAX)
+	else if (json_text(id).len <= EVENT_ID_BYTES_MAX &&
+		 view_is_printable(json_text(id)))
 		snprintf(export->id, sizeof(export->id), "%.*s",
 		    VIEW_ARGS(json_text(id)));
 	json_free(document);

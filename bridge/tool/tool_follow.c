@@ -16,7 +16,7 @@
 #define ANSWER_MS      5000
 #define STEP_MS        200
 #define SAY_EVERY_MS   10000
-#define NODES_MAX      4096
+#define NODES_MAX      16384
 #define TEXT_BYTES_MAX 4096
 #define SHOWN_BYTES    300
 #define EX_FAILED      1
@@ -32,6 +32,10 @@ struct follow {
 	int64_t began_ms;
 	int64_t said_ms;
 	bool is_terminal;
+	bool is_from_now;
+	int ending; /* exit status; -1: none yet */
+	int64_t ending_ms;
+	struct buffer said; /* of the ending */
 };
 
 enum status
@@ -45,6 +49,9 @@ follow_open(const struct config *config, bool is_from_now,
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	follow->config = config;
 	follow->is_terminal = isatty(STDERR_FILENO);
+	follow->is_from_now = is_from_now;
+	follow->ending = -1;
+	buffer_init(&follow->said, TEXT_BYTES_MAX);
 	topics_init(&follow->topics, config);
 	tree_init(&follow->value, NODES_MAX);
 	status = reader_open(
@@ -58,6 +65,8 @@ follow_open(const struct config *config, bool is_from_now,
 		.timeout_ms = ANSWER_MS,
 	    },
 	    &follow->reader, err);
+	if (status == STATUS_OK && !is_from_now)
+		status = reader_mark(follow->reader, err);
 	if (status != STATUS_OK) {
 		follow_close(&follow);
 		return status;
@@ -73,6 +82,7 @@ follow_close(struct follow **follow)
 		return;
 	reader_close(&(*follow)->reader);
 	tree_clear(&(*follow)->value);
+	buffer_clear(&(*follow)->said);
 	free(*follow);
 	*follow = NULL;
 }
@@ -102,17 +112,6 @@ end_progress(const struct follow *follow)
 		fprintf(stderr, "\r\033[K");
 }
 
-static void
-say_text(struct view text)
-{
-	struct buffer line;
-
-	buffer_init(&line, TEXT_BYTES_MAX);
-	line_text(&line, text, SHOWN_BYTES);
-	printf("%.*s", VIEW_ARGS(buffer_view(&line)));
-	buffer_clear(&line);
-}
-
 static long long
 number(const struct tree *value, const char *name)
 {
@@ -120,7 +119,7 @@ number(const struct tree *value, const char *name)
 }
 
 static int
-say_manifest(const struct follow *follow, uint32_t export)
+say_manifest(struct follow *follow, uint32_t export)
 {
 	const struct tree *value = &follow->value;
 	const struct view status = tree_get_text(value, export, "status");
@@ -128,24 +127,21 @@ say_manifest(const struct follow *follow, uint32_t export)
 	const bool is_complete = view_is(status, "completed") &&
 				 detail.len == 0;
 
-	end_progress(follow);
-	printf("%s: export %s: ", follow->source, follow->id);
-	say_text(detail.len > 0 ? detail : status);
+	line_text(&follow->said, detail.len > 0 ? detail : status, SHOWN_BYTES);
 	if (is_complete)
-		printf(", %lld rows, %lld bytes, generation %lld",
+		buffer_print(&follow->said,
+		    ", %lld rows, %lld bytes, generation %lld",
 		    number(value, "rows"), number(value, "bytes"),
 		    number(value, "generation"));
-	printf("\n");
 	return is_complete ? EX_OK : EX_FAILED;
 }
 
 static int
-say_given_up(const struct follow *follow)
+say_given_up(struct follow *follow)
 {
-	end_progress(follow);
-	printf("%s: export %s: given up: ", follow->source, follow->id);
-	say_text(tree_get_text(&follow->value, 0, "reason"));
-	printf("\n");
+	buffer_print(&follow->said, "given up: ");
+	line_text(&follow->said, tree_get_text(&follow->value, 0, "reason"),
+	    SHOWN_BYTES);
 	return EX_FAILED;
 }
 
@@ -163,49 +159,53 @@ is_of_export(const struct follow *follow, struct view event_id)
 	       view_starts(event_id, view_of(prefix));
 }
 
-/* -1: it goes on. */
-static int
-take(struct follow *follow, enum topic topic)
+/* Of several endings the last one counts: what was given up may have been
+ * replayed. What the ingress could not read is no ending. */
+static void
+take(struct follow *follow, enum topic topic, int64_t timestamp_ms)
 {
 	const struct tree *value = &follow->value;
 
 	if (!is_of_export(follow, tree_get_text(value, 0, "event_id")))
-		return -1;
-	switch (topic) {
-	case TOPIC_EXPORT_ROWS:
+		return;
+	if (topic == TOPIC_EXPORT_ROWS)
 		follow->rows++;
-		return -1;
-	case TOPIC_EXPORTS:
-		return say_manifest(follow, tree_find(value, 0, "export"));
-	case TOPIC_DEAD_LETTERS:
-		return say_given_up(follow);
-	default:
-		return -1;
-	}
+	if ((topic != TOPIC_EXPORTS && topic != TOPIC_DEAD_LETTERS) ||
+	    view_is(tree_get_text(value, 0, "stage"), "normalise") ||
+	    (follow->ending >= 0 && timestamp_ms < follow->ending_ms))
+		return;
+	buffer_reset(&follow->said);
+	follow->ending_ms = timestamp_ms;
+	follow->ending = topic == TOPIC_EXPORTS
+			     ? say_manifest(
+				   follow, tree_find(value, 0, "export"))
+			     : say_given_up(follow);
 }
 
-static int
+static enum status
 read_one(struct follow *follow, struct error *err)
 {
 	struct json_document *document = NULL;
 	struct kafka_record record;
 	enum topic topic;
-	int result = -1;
+	enum status status;
 
 	*err = (struct error){ "" };
-	switch (reader_next(follow->reader, STEP_MS, &topic, &record, err)) {
-	case STATUS_OK:
-		tree_reset(&follow->value);
-		if (decode_value(&record, &follow->value, &document, err) ==
-		    STATUS_OK)
-			result = take(follow, topic);
-		json_free(document);
-		return result;
-	case STATUS_FATAL:
-		return EX_UNAVAILABLE;
-	default:
-		return -1;
-	}
+	status = reader_next(follow->reader, STEP_MS, &topic, &record, err);
+	if (status != STATUS_OK)
+		return status;
+	tree_reset(&follow->value);
+	if (decode_value(&record, &follow->value, &document, err) == STATUS_OK)
+		take(follow, topic, record.timestamp_ms);
+	json_free(document);
+	return STATUS_OK;
+}
+
+static bool
+has_ended(const struct follow *follow)
+{
+	return follow->ending >= 0 &&
+	       (follow->is_from_now || reader_is_at_mark(follow->reader));
 }
 
 int
@@ -213,22 +213,26 @@ follow_run(struct follow *follow, const struct tool *tool, const char *source,
     const char *export_id)
 {
 	struct error err;
-	int result = -1;
+	enum status status = STATUS_OK;
 
 	follow->source = source;
 	follow->id = export_id;
 	follow->began_ms = follow->said_ms = clock_steady_ms();
 	tool_catch_signals();
-	while (result < 0 && !tool_is_interrupted()) {
+	while (!has_ended(follow) && status != STATUS_FATAL &&
+	       !tool_is_interrupted()) {
 		say_progress(follow);
-		result = read_one(follow, &err);
+		status = read_one(follow, &err);
 	}
-	if (result == EX_UNAVAILABLE)
+	end_progress(follow);
+	if (has_ended(follow)) {
+		printf("%s: export %s: %.*s\n", source, export_id,
+		    VIEW_ARGS(buffer_view(&follow->said)));
+		return follow->ending;
+	}
+	if (status == STATUS_FATAL)
 		return tool_fail_kafka(
 		    tool, follow->config, STATUS_UNAVAILABLE, &err);
-	if (result >= 0)
-		return result;
-	end_progress(follow);
 	fprintf(stderr, "not waited for any longer; it goes on\n");
 	return EX_TEMPFAIL;
 }

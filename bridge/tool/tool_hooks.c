@@ -8,28 +8,15 @@
 #include <sysexits.h>
 
 #include "vulnbus/json.h"
-#include "vulnbus/tool_line.h"
 #include "vulnbus/url.h"
 
-#define TEXT_BYTES_MAX  16384
-#define SHOWN_BYTES_MAX 1000
-#define PAGES_MAX       1000
-#define DEPTH_MAX       16
-
-static void
-print_text(FILE *out, struct view text)
-{
-	struct buffer line;
-
-	buffer_init(&line, TEXT_BYTES_MAX);
-	line_text(&line, text, SHOWN_BYTES_MAX);
-	fprintf(out, "%.*s", VIEW_ARGS(buffer_view(&line)));
-	buffer_clear(&line);
-}
+#define TEXT_BYTES_MAX 16384
+#define PAGES_MAX      1000
+#define DEPTH_MAX      16
 
 /* {"<field>": ["...", ...], "detail": "..."}: as given. */
 static void
-print_errors(struct view reply)
+print_errors(const struct registration *r, struct view reply)
 {
 	struct json_document *document = NULL;
 	struct json_each each = { .value = NULL };
@@ -48,9 +35,9 @@ print_errors(struct view reply)
 			if (json_text(why).len == 0)
 				break;
 			fprintf(stderr, "  ");
-			print_text(stderr, each.name);
+			register_print(r, stderr, each.name);
 			fprintf(stderr, ": ");
-			print_text(stderr, json_text(why));
+			register_print(r, stderr, json_text(why));
 			fprintf(stderr, "\n");
 		}
 	}
@@ -73,7 +60,7 @@ call(struct registration *r, const char *method, const char *url,
 		return EX_OK;
 	snprintf(why, sizeof(why), "the vendor answers HTTP %u", code);
 	register_fail(r, EX_UNAVAILABLE, why);
-	print_errors(buffer_view(reply));
+	print_errors(r, buffer_view(reply));
 	if (code == 401 || code == 403)
 		return EX_NOPERM;
 	return code == 400 || code == 422 ? EX_DATAERR : EX_UNAVAILABLE;
@@ -171,17 +158,31 @@ holds_url(const struct json_value *value, struct view url, unsigned depth)
 	return is_held;
 }
 
+/* Empty when there is none that could be asked for again. */
 static void
 read_id(const struct json_value *item, char out[HOOK_ID_BYTES_MAX + 1])
 {
 	const struct json_value *id = json_member(item, "id");
+	const struct view text = json_text(id);
 
+	out[0] = '\0';
 	if (json_type_of(id) == JSON_TYPE_INT)
 		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%lld",
 		    (long long)json_int(id, 0));
-	else
-		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%.*s",
-		    VIEW_ARGS(json_text(id)));
+	else if (text.len <= HOOK_ID_BYTES_MAX && view_is_printable(text))
+		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%.*s", VIEW_ARGS(text));
+}
+
+static void
+keep(struct registration *r, const char *id)
+{
+	for (size_t i = 0; i < r->ours_count && i < HOOKS_OURS_MAX; i++)
+		if (strcmp(r->ours[i], id) == 0)
+			return;
+	if (r->ours_count < HOOKS_OURS_MAX)
+		snprintf(r->ours[r->ours_count], sizeof(*r->ours), "%s", id);
+	r->ours_count++;
+	r->is_unnamed |= id[0] == '\0';
 }
 
 static void
@@ -192,11 +193,11 @@ note(struct registration *r, const struct json_value *item)
 
 	read_id(item, id);
 	r->seen++;
-	if (is_ours && r->ours_count < HOOKS_OURS_MAX)
-		memcpy(r->ours[r->ours_count++], id, sizeof(id));
+	if (is_ours)
+		keep(r, id);
 	if (r->mode != REGISTER_LIST)
 		return;
-	print_text(stdout, view_of(id));
+	register_print(r, stdout, view_of(id));
 	printf("\t%s\t", is_ours ? "this source" : "other");
 	register_print_url(
 	    r, is_ours ? buffer_view(&r->url) : first_url(item, 0));
@@ -208,6 +209,19 @@ static int64_t
 told(const struct json_document *reply, const char *name)
 {
 	return json_int(json_member(json_root(reply), name), INT64_MAX);
+}
+
+/* A list without pages answers any with all of it. */
+static bool
+is_repeated(struct registration *r, struct view reply)
+{
+	unsigned char digest[SHA256_BYTES];
+	bool is_same;
+
+	sha256_of(reply, digest);
+	is_same = memcmp(digest, r->page, sizeof(digest)) == 0;
+	memcpy(r->page, digest, sizeof(digest));
+	return is_same;
 }
 
 /* One page; *out_is_last when there is none behind it. */
@@ -235,6 +249,8 @@ read_page(struct registration *r, unsigned page, bool *out_is_last)
 	if (result == EX_OK && json_type_of(items) != JSON_TYPE_LIST)
 		result = register_fail(
 		    r, EX_PROTOCOL, "the vendor's reply has no list");
+	if (is_repeated(r, buffer_view(&reply)))
+		items = NULL;
 	for (; result == EX_OK && json_element(items, count) != NULL; count++)
 		note(r, json_element(items, count));
 	*out_is_last = count == 0 || page >= told(document, "page_total") ||
@@ -273,14 +289,16 @@ hooks_add(struct registration *r)
 	buffer_append(&url, r->list.data, strcspn(r->list.data, "?"));
 	buffer_append(&url, "", 1);
 	register_fill(r, r->body, buffer_view(&r->url), true, &body);
-	result = call(r, "POST", url.data, buffer_view(&body), &reply);
+	result = buffer_status(&body) == STATUS_OK
+		     ? call(r, "POST", url.data, buffer_view(&body), &reply)
+		     : register_fail(r, EX_DATAERR, "--body: too long");
 	if (result == EX_OK) {
 		if (json_parse(buffer_view(&reply), &document, &err) !=
 		    STATUS_OK)
 			document = NULL;
 		read_id(json_root(document), id);
 		printf("%s: webhook ", r->binding->config->name);
-		print_text(stdout, view_of(id));
+		register_print(r, stdout, view_of(id));
 		printf("%sadded: ", id[0] != '\0' ? " " : "");
 		register_print_url(r, buffer_view(&r->url));
 		printf("\n");
@@ -298,6 +316,10 @@ hooks_remove(struct registration *r)
 	const char *name = r->binding->config->name;
 	int result = EX_OK;
 
+	if (r->is_unnamed || r->ours_count > HOOKS_OURS_MAX)
+		return register_fail(r, EX_PROTOCOL,
+		    r->is_unnamed ? "a webhook of this source has no id"
+				  : "too many webhooks of this source");
 	for (size_t i = 0; result == EX_OK && i < r->ours_count; i++) {
 		const size_t len = strcspn(r->list.data, "?");
 		const bool is_closed = r->list.data[len - 1] == '/';

@@ -22,23 +22,59 @@ register_fail(const struct registration *r, int exit_status, const char *why)
 	    r->tool, exit_status, "%s: %s", r->binding->config->name, why);
 }
 
-/* Others' webhooks are as secret as ours. */
+void
+register_print(const struct registration *r, FILE *out, struct view text)
+{
+	const struct view secret = view_of(
+	    r->binding->config->hook.secret.value);
+	struct buffer masked, line;
+
+	buffer_init(&masked, TEXT_BYTES_MAX);
+	buffer_init(&line, TEXT_BYTES_MAX);
+	while (text.len > 0) {
+		const char *at = r->is_shown ? NULL
+					     : memmem(text.data, text.len,
+						   secret.data, secret.len);
+		const size_t len = at == NULL ? text.len
+					      : (size_t)(at - text.data);
+
+		buffer_append(&masked, text.data, len);
+		text.data += len;
+		text.len -= len;
+		if (at == NULL)
+			break;
+		buffer_print(&masked, MASK);
+		text.data += secret.len;
+		text.len -= secret.len;
+	}
+	line_text(&line, buffer_view(&masked), SHOWN_BYTES_MAX);
+	fprintf(out, "%.*s", VIEW_ARGS(buffer_view(&line)));
+	buffer_clear(&masked);
+	buffer_clear(&line);
+}
+
+/* Others' webhooks are as secret as ours: no more than their host. */
 void
 register_print_url(const struct registration *r, struct view url)
 {
-	const char *path = url.len > 8 ? memchr(url.data + 8, '/', url.len - 8)
-				       : NULL;
-	struct buffer line;
+	const struct view scheme = view_starts(url, VIEW("https://"))
+				       ? VIEW("https://")
+				       : VIEW("http://");
+	size_t start = scheme.len, end;
 
-	if (!r->is_shown && view_equal(url, buffer_view(&r->url)))
-		url.len -= strlen(r->binding->config->hook.secret.value);
-	else if (!r->is_shown && path != NULL)
-		url.len = (size_t)(path + 1 - url.data);
-	buffer_init(&line, TEXT_BYTES_MAX);
-	line_text(&line, url, SHOWN_BYTES_MAX);
-	printf("%.*s%s", VIEW_ARGS(buffer_view(&line)),
-	    r->is_shown || url.len == 0 ? "" : MASK);
-	buffer_clear(&line);
+	if (r->is_shown || view_equal(url, buffer_view(&r->url)) ||
+	    !view_starts(url, scheme)) {
+		register_print(r, stdout, url);
+		return;
+	}
+	for (end = start; end < url.len && strchr("/?#", url.data[end]) == NULL;
+	     end++)
+		if (url.data[end] == '@')
+			start = end + 1;
+	printf("%s", scheme.data);
+	register_print(
+	    r, stdout, (struct view){ url.data + start, end - start });
+	printf("/" MASK);
 }
 
 void
@@ -48,7 +84,8 @@ register_fill(const struct registration *r, const char *template,
 	while (*template != '\0') {
 		const bool is_url = strncmp(template, "{url}", 5) == 0;
 		const bool is_name = strncmp(template, "{name}", 6) == 0;
-		const bool is_body = strncmp(template, "{body}", 6) == 0;
+		const bool is_body = !is_quoted &&
+				     strncmp(template, "{body}", 6) == 0;
 		struct view text = url;
 
 		if (is_name)
@@ -125,7 +162,11 @@ run(struct registration *r)
 	buffer_print(&r->url, "%s/hooks/%s/%s", r->config->ingress.public_url,
 	    source->name, source->hook.secret.value);
 	if (r->how->is_undocumented && !r->is_allowed)
-		return print_by_hand(r);
+		return r->mode == REGISTER_ADD
+			   ? print_by_hand(r)
+			   : register_fail(r, EX_USAGE,
+				 "--list and --remove need --undocumented "
+				 "here");
 	return act(r);
 }
 

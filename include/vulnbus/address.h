@@ -22,6 +22,13 @@ address_resolve(const char *listen, struct addrinfo **out_address,
 void
 address_print(const struct sockaddr *address, char out[ADDRESS_TEXT_BYTES]);
 
+#define ADDRESS_PORT_TEXT_BYTES (ADDRESS_TEXT_BYTES + 16)
+
+/* As "host:port" or "[v6]:port". */
+void
+address_print_port(const struct sockaddr *address, uint16_t port,
+    char out[ADDRESS_PORT_TEXT_BYTES]);
+
 bool
 address_is_valid(const char *text);
 

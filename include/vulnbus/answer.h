@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a webhook is told: a code, its headers, and nothing else. */
+ * Who asks, and what a webhook is told: a code, its headers, nothing else. */
 #ifndef VULNBUS_ANSWER_H
 #define VULNBUS_ANSWER_H
 
-#include "vulnbus/config.h"
+#include "vulnbus/accept.h"
 #include "vulnbus/http_server.h"
+
+/* As accept_peer, of this request. Empty when its address is not known. */
+void
+answer_peer(const struct http_request *request, const struct config *config,
+    char out[PEER_TEXT_BYTES]);
 
 /* Answers and counts. `source` is "" for what names no source of ours. */
 void

@@ -71,6 +71,12 @@ http_request_body(const struct http_request *request);
 void
 http_request_discard_body(struct http_request *request);
 
+/* All headers of that name as one, as a list may be split (RFC 9110 section
+ * 5.3): appended to `out`, with commas between. */
+void
+http_request_list(
+    const struct http_request *request, const char *name, struct buffer *out);
+
 /* NULL when the peer's address is not known. */
 const struct sockaddr *
 http_request_peer(const struct http_request *request);

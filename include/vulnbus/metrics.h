@@ -17,6 +17,9 @@
 	X(HINT_MISMATCHES, "vulnbus_signature_hint_mismatches_total",          \
 	    "counter", "source", NULL,                                         \
 	    "Webhooks whose X-Signature disagrees with the configuration")     \
+	X(UNEXPECTED_PEERS, "vulnbus_unexpected_peers_total", "counter",       \
+	    "source", NULL,                                                    \
+	    "Requests with the right secret, but not of hook.allow_from")      \
 	X(EVENTS_DELIVERED, "vulnbus_events_delivered_total", "counter",       \
 	    "source", NULL, "Webhooks whose events are on Kafka or spooled")   \
 	X(EVENTS_FAILED, "vulnbus_events_failed_total", "counter", "source",   \
@@ -41,6 +44,8 @@
 	    NULL, "1 when the last reload of the configuration took effect")   \
 	X(EVENTS_TAKEN, "vulnbus_events_taken_total", "counter", "source",     \
 	    "outcome", "Events read from the topic: new, duplicate, broken")   \
+	X(EVENTS_IN_MEMORY, "vulnbus_events_in_memory", "gauge", NULL, NULL,   \
+	    "Events that wait with their content in memory")                   \
 	X(EVENTS_WAITING, "vulnbus_events_waiting", "gauge", NULL, NULL,       \
 	    "Events that wait for the vendor")                                 \
 	X(EVENTS_DONE, "vulnbus_events_done_total", "counter", "source",       \

@@ -5,6 +5,8 @@
 #ifndef VULNBUS_TOOL_HOOKS_H
 #define VULNBUS_TOOL_HOOKS_H
 
+#include <stdio.h>
+
 #include "vulnbus/tool.h"
 #include "vulnbus/tool_vendor.h"
 
@@ -26,8 +28,10 @@ struct registration {
 	struct buffer url;  /* of the webhook */
 	struct buffer list; /* where the API has them, ended by a NUL */
 	char ours[HOOKS_OURS_MAX][HOOK_ID_BYTES_MAX + 1];
-	size_t ours_count;
+	size_t ours_count; /* may be more than there is place for */
+	bool is_unnamed;   /* one of ours has no id */
 	size_t seen;
+	unsigned char page[SHA256_BYTES]; /* the last one's digest */
 };
 
 /* Says why; returns `exit_status`. */
@@ -38,6 +42,10 @@ register_fail(const struct registration *r, int exit_status, const char *why);
 void
 register_fill(const struct registration *r, const char *template,
     struct view url, bool is_quoted, struct buffer *out);
+
+/* A vendor's text, fit for a terminal; our secret in it is masked. */
+void
+register_print(const struct registration *r, FILE *out, struct view text);
 
 /* The webhook's URL, or somebody else's, secrets masked. */
 void

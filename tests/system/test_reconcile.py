@@ -136,6 +136,7 @@ def test_an_export_asked_for_elsewhere_can_be_expected(site):
     (Reply(401), 69, "HTTP 401"),
     (Reply(201, body=b"<html>"), 76, "the vendor's reply"),
     (Reply(201, body=b'{"id": null}'), 76, "names no id"),
+    (Reply(201, body=b'{"id": "\\u001b[31m"}'), 76, "names no id"),
 ])
 def test_a_refusal_is_said_and_nothing_is_noted(site, reply, code, said):
     site.source.stub.asked_reply = reply

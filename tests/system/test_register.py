@@ -39,6 +39,8 @@ class Account:
                 code, reply = account.reply(self, url, body)
                 data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
                 self.send_response(code)
+                if code == 307:
+                    self.send_header("Location", account.location)
                 self.send_header("Content-Length", str(0 if code == 204 else len(data)))
                 self.end_headers()
                 if code != 204:
@@ -190,7 +192,7 @@ def test_the_list_says_which_is_ours_and_keeps_others_secrets(site):
     site.register()
     hidden, shown = site.register("--list"), site.register("--list", "--show-url")
     assert hidden.stdout == (
-        "x?[31m\tother\thttps://other.example/********\n"
+        "\tother\thttps://other.example/********\n"
         "1\tthis source\thttps://hooks.example.com/hooks/one/********\n")
     assert "https://other.example/hidden-part\n" in shown.stdout and site.hook in shown.stdout
 
@@ -212,10 +214,67 @@ def test_a_refusal_is_said_as_the_vendor_gives_it(site, method, reply, code, sai
     assert not site.account.hooks
 
 
-def test_an_account_that_never_ends_is_not_read_for_ever(site):
+def test_a_list_without_pages_is_read_once(site):
     site.account.replies["GET"] = 200, {"results": [{"id": 1, "url": "https://o.example/"}]}
+    assert site.register().returncode == 0
+    assert len(site.calls("GET")) == 2 and len(site.calls("POST")) == 1
+
+
+def test_an_account_that_never_ends_is_not_read_for_ever(site):
+    class Endless:
+        def __getitem__(self, at):
+            return (200, {"results": [{"id": len(site.account.calls)}]})[at]
+
+        def __iter__(self):
+            return iter((self[0], self[1]))
+    site.account.replies["GET"] = Endless()
     done = site.register()
     assert done.returncode == 76 and "too many pages" in done.stderr
+
+
+@pytest.mark.parametrize("number", [None, "", "x" * 201, "a\x00b", "\x1b[31m", {"a": 1}])
+def test_a_webhook_without_an_id_that_can_be_asked_for_is_not_removed(site, number):
+    site.account.hooks["x"] = {"id": number, "url": site.hook}
+    done = site.register("--remove")
+    assert done.returncode == 76 and "has no id" in done.stderr
+    assert not site.calls("DELETE")
+
+
+def test_others_secrets_are_kept_wherever_they_stand(site):
+    for number, url in enumerate(("https://user:hidden@o.example/x", "https://o.example?token=hidden",
+                                  "https://o.example?t=a/hidden", "https://o.example#hidden@x")):
+        site.account.hooks[str(number)] = {"id": number, "url": url}
+    done = site.register("--list")
+    assert done.stdout.count("https://o.example/********") == 4 and "hidden" not in done.stdout
+
+
+def test_a_refusal_that_names_our_url_is_printed_without_the_secret(site):
+    site.account.replies["POST"] = 400, {"url": [f"{site.hook} is no good, {SECRET}!"]}
+    done = site.register()
+    assert done.returncode == 65 and "/hooks/one/******** is no good, ********!" in done.stderr
+
+
+def test_a_redirect_of_what_changes_something_is_not_followed(site):
+    site.register()
+    site.account.replies["DELETE"] = 307, b""
+    site.account.location = "/elsewhere/"
+    done = site.register("--remove")
+    assert done.returncode == 69 and "HTTP 307" in done.stderr
+    assert [call[1] for call in site.calls("DELETE")] == ["/webhooks/1/"]
+
+
+@pytest.mark.parametrize("site", ["securityscorecard"], indirect=True)
+@pytest.mark.parametrize("flag", ["--list", "--remove"])
+def test_what_is_not_done_is_no_success(site, flag):
+    done = site.register(flag)
+    assert done.returncode == 64 and "--undocumented" in done.stderr and not site.account.calls
+
+
+def test_a_body_that_holds_itself_is_sent_as_it_stands(site):
+    assert site.register("--body", '{"x": "{body}"}').returncode == 0
+    assert json.loads(site.calls("POST")[0][3]) == {"x": "{body}"}
+    done = site.register("--body", "x" * 20000)
+    assert done.returncode == 65 and "too long" in done.stderr
 
 
 def test_a_vendor_that_is_away(site):

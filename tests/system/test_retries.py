@@ -108,10 +108,12 @@ def test_a_vendor_in_trouble_delays_its_own_events_only(pair, mood):
 @pytest.mark.timeout(240)
 def test_and_when_it_is_well_again_each_of_its_events_is_enriched_once(pair):
     """The test above left them all behind."""
+    assert 0 < pair.enricher.metric("vulnbus_events_in_memory") <= 100
     pair.bad.stub.mood = None
     pair.bad.stub.token = "another-token-0123456789"   # a 401 ends with another token
     pair.write_token(pair.bad, pair.bad.stub.token)
     until(lambda: pair.enricher.metric("vulnbus_events_waiting") == 0, "nothing waits", 40)
+    assert pair.enricher.metric("vulnbus_events_in_memory") == 0
     pair.tap.wait("scans", MANY, 60, source=pair.bad.name)
     pair.tap.drain()
     enriched = [record.value["event_id"]

@@ -444,6 +444,9 @@ def test_nothing_secret_reaches_a_topic_a_log_or_a_metric(stack):
 
 @pytest.mark.parametrize("forwarded, code", [
     (["192.0.2.9"], 202),
+    (["192.0.2.9", "127.0.0.5"], 202),         # a second proxy of ours, with a line of its own
+    (["198.51.100.7", "127.0.0.5"], 404),
+    (["192.0.2.9", "198.51.100.7", "127.0.0.5, 127.0.0.6"], 404),
     (["2001:db8::5"], 202),
     (["198.51.100.7, 192.0.2.9"], 202),
     (["198.51.100.7", "192.0.2.9"], 202),      # each proxy appends, some by a line of their own
