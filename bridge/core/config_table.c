@@ -236,15 +236,15 @@ const struct config_key config_keys[] = {
 	{ "sources[].api.timeout", DURATION(config_source, api.timeout_ms),
 	  .fallback = "30s", RANGE(100, 10 * M),
 	  .prose = "How long a request to the API may take." },
-	{ "sources[].api.jwt.key_file", TEXT(config_source, api.jwt.key_file),
-	  .prose = "A private P-521 key (PEM): in place of `api.token` the API is shown an ES512 JWT signed with it; read again whenever it is needed." },
-	{ "sources[].api.jwt.claims", PAIRS(config_source, api.jwt.claims),
-	  .prose = "Claims of that JWT beside `iat` and `exp`, as the vendor wants them: `issuer`, `cid`." },
-	{ "sources[].api.jwt.lifetime", DURATION(config_source, api.jwt.lifetime_ms),
-	  .fallback = "5m", RANGE(10 * S, D),
-	  .prose = "How long after `iat` that JWT expires." },
 	{ "sources[].api.paths", PAIRS(config_source, api.paths),
 	  .prose = "Paths of the API that differ from the vendor's own." },
+	{ "sources[].api_jwt.key_file", TEXT(config_source, api_jwt.key_file),
+	  .prose = "A private P-521 key (PEM): in place of `api.token` the API is shown an ES512 JWT signed with it; read again whenever it is needed." },
+	{ "sources[].api_jwt.claims", PAIRS(config_source, api_jwt.claims),
+	  .prose = "Claims of that JWT beside `iat` and `exp`, as the vendor wants them: `issuer`, `cid`." },
+	{ "sources[].api_jwt.lifetime", DURATION(config_source, api_jwt.lifetime_ms),
+	  .fallback = "5m", RANGE(10 * S, D),
+	  .prose = "How long after `iat` that JWT expires." },
 };
 /* clang-format on */
 

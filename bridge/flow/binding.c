@@ -72,9 +72,9 @@ bind_source(const struct config *config, const struct config_source *source,
 		return config_refuse(config, source->place, err,
 		    "source \"%s\": %s has no default base_url", source->name,
 		    source->vendor);
-	if (source->api.token.raw != NULL && source->api.jwt.key_file != NULL)
+	if (source->api.token.raw != NULL && source->api_jwt.key_file != NULL)
 		return config_refuse(config, source->place, err,
-		    "source \"%s\": api.token or api.jwt, not both",
+		    "source \"%s\": api.token or api_jwt, not both",
 		    source->name);
 	if (source->hook.app_secret.value != NULL &&
 	    out->contract->authentication.app_secret == NULL)

@@ -12,8 +12,8 @@ read_file(const struct binding *binding, struct buffer *out, struct error *err)
 {
 	const struct config_source *source = binding->config;
 
-	return source->api.jwt.key_file != NULL
-		   ? key_file_text(source->api.jwt.key_file, out, err)
+	return source->api_jwt.key_file != NULL
+		   ? key_file_text(source->api_jwt.key_file, out, err)
 		   : secret_read(&source->api.token, out, err);
 }
 
@@ -22,7 +22,7 @@ static enum status
 write_claims(
     const struct binding *binding, struct buffer *out, struct error *err)
 {
-	const struct config_pairs *pairs = &binding->config->api.jwt.claims;
+	const struct config_pairs *pairs = &binding->config->api_jwt.claims;
 	const int64_t now_s = clock_wall_ms() / 1000;
 	struct tree t;
 	enum status status;
@@ -33,7 +33,7 @@ write_claims(
 		    view_of(pairs->items[i].value));
 	tree_int(&t, VIEW("iat"), now_s);
 	tree_int(&t, VIEW("exp"),
-	    now_s + binding->config->api.jwt.lifetime_ms / 1000);
+	    now_s + binding->config->api_jwt.lifetime_ms / 1000);
 	status = json_write(&t, JSON_STYLE_COMPACT, out, err);
 	tree_clear(&t);
 	return status;
@@ -62,7 +62,7 @@ enum status
 credential_write(
     const struct binding *binding, struct buffer *out, struct error *err)
 {
-	const bool is_jwt = binding->config->api.jwt.key_file != NULL;
+	const bool is_jwt = binding->config->api_jwt.key_file != NULL;
 	struct buffer text;
 	enum status status;
 
@@ -80,7 +80,7 @@ credential_write(
 		status = error_set(err, buffer_status(out), "too long");
 	if (status != STATUS_OK)
 		status = error_add(err, STATUS_UNAVAILABLE,
-		    is_jwt ? "api.jwt" : "the token's file");
+		    is_jwt ? "api_jwt" : "the token's file");
 	buffer_clear(&text);
 	return status;
 }

@@ -136,12 +136,12 @@ struct config_source {
 		uint32_t reconcile_every_ms; /* 0: the enricher's */
 		uint32_t timeout_ms;
 		struct config_pairs paths; /* overrides of the vendor's */
-		struct {
-			char *key_file; /* PEM, private, P-521; or NULL */
-			struct config_pairs claims; /* beside iat and exp */
-			uint32_t lifetime_ms;
-		} jwt; /* in place of a token */
 	} api;
+	struct {
+		char *key_file;             /* PEM, private, P-521; or NULL */
+		struct config_pairs claims; /* beside iat and exp */
+		uint32_t lifetime_ms;
+	} api_jwt;                          /* in place of api.token */
 	struct config_place place;          /* of the source's first key */
 	struct config_place name_place;     /* of the value of `name` */
 	struct config_place vendor_place;   /* of the value of `vendor` */

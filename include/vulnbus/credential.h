@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the vendor's API is shown: the token as it stands in its file now
- * (api.token), or one of our own making (api.jwt). */
+ * (api.token), or one of our own making (api_jwt). */
 #ifndef VULNBUS_CREDENTIAL_H
 #define VULNBUS_CREDENTIAL_H
 

@@ -38,8 +38,8 @@ def checked(signer, seen):
 @pytest.fixture
 def site(stack, tmp_path):
     key = tmp_path / "api.pem"
-    source = Source(settings={"api": {"token": None, "jwt": {
-        "key_file": str(key), "claims": CLAIMS, "lifetime": "2m"}}})
+    source = Source(settings={"api": {"token": None}, "api_jwt": {
+        "key_file": str(key), "claims": CLAIMS, "lifetime": "2m"}})
     made = stack([source])
     made.source, made.key, made.signer, made.seen = source, key, Signer(), []
     key.write_text(private_pem(made.signer))
@@ -95,7 +95,7 @@ def test_a_slip_in_the_file_makes_nobody_a_dead_letter(site, content):
 
 
 def test_a_token_and_a_key_are_one_too_many(broker, tmp_path):
-    source = Source(settings={"api": {"jwt": {"key_file": "/run/secrets/key"}}})
+    source = Source(settings={"api_jwt": {"key_file": "/run/secrets/key"}})
     made = Stack(broker, tmp_path / "stack", [source])
     done = run("vulnbus", "check-config", "-c", made.config)
     assert done.returncode == 78 and "not both" in done.stderr
