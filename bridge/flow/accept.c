@@ -98,8 +98,7 @@ accept_connector(const struct config *config, const struct binding *binding,
 		    "ingress.public_url is not configured");
 	tree_init(&tree, 16);
 	buffer_init(&url, 4096);
-	buffer_print(&url, "%s/hooks/%s/%s", config->ingress.public_url,
-	    binding->config->name, binding->config->hook.secret.value);
+	binding_hook_url(config, binding, &url);
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities);
 	     i++) {
 		tree_open_map(&tree, view_of(capabilities[i]));

@@ -144,3 +144,11 @@ binding_path(const struct binding *binding, const char *name)
 			return paths->items[i].value;
 	return contract_path(binding->contract, name);
 }
+
+void
+binding_hook_url(const struct config *config, const struct binding *binding,
+    struct buffer *out)
+{
+	buffer_print(out, "%s/hooks/%s/%s", config->ingress.public_url,
+	    binding->config->name, binding->config->hook.secret.value);
+}

@@ -11,7 +11,6 @@
 #define PROBE_MS           1000
 #define ALONE_MS           2000
 #define STATE_BYTES_MAX    (5u << 20)
-#define STATE_NODES_MAX    64
 
 /* Once one is refused, the transaction can only be aborted: nothing more is
  * sent, because librdkafka would wait for it until the transaction times out.
@@ -69,7 +68,7 @@ commit_open(const struct config *config, const struct topics *topics,
 	enum status status;
 
 	*commit = (struct commit){ .topics = topics };
-	tree_init(&commit->tree, STATE_NODES_MAX);
+	tree_init(&commit->tree, WORK_STATE_NODES_MAX);
 	buffer_init(&commit->value, STATE_BYTES_MAX);
 	snprintf(id, sizeof(id), "%s-%s", config->enricher.group_id,
 	    config->enricher.instance_id);

@@ -6,11 +6,10 @@
 
 #include "vulnbus/log.h"
 
-#define ANSWER_MS       2000
-#define RETRY_MS        100
-#define SAY_EVERY_MS    5000
-#define READ_MS         200
-#define STATE_NODES_MAX 64
+#define ANSWER_MS    2000
+#define RETRY_MS     100
+#define SAY_EVERY_MS 5000
+#define READ_MS      200
 
 struct partition *
 partitions_find(const struct partitions *p, int32_t id)
@@ -170,7 +169,7 @@ read_until(const struct restore *r, struct partitions *p,
 	struct tree tree;
 	enum status status = STATUS_OK;
 
-	tree_init(&tree, STATE_NODES_MAX);
+	tree_init(&tree, WORK_STATE_NODES_MAX);
 	for (size_t i = 0; i < p->count; i++)
 		left += !is_reached[i];
 	while (left > 0 && !restore_is_stopping(r)) {

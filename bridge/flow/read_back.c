@@ -6,7 +6,6 @@
 #define READ_ON_MS          200
 #define READ_BEFORE         2000 /* records */
 #define READ_PARTITIONS_MAX 64
-#define STATE_NODES_MAX     64
 
 struct read_back {
 	const struct restore *restore;
@@ -126,7 +125,7 @@ attempt(const struct restore *restore, struct work **works, size_t count,
 	struct error ignored;
 	enum status status;
 
-	tree_init(&back.tree, STATE_NODES_MAX);
+	tree_init(&back.tree, WORK_STATE_NODES_MAX);
 	plan(&back);
 	status = kafka_consumer_assign(
 	    restore->reader, topic, back.starts, back.start_count, err);

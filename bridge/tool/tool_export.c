@@ -34,16 +34,15 @@ struct export
 static void
 write_body(const struct export *export, struct buffer *out)
 {
-	const struct config_source *source = export->binding->config;
-	const char *public_url = export->config->ingress.public_url;
-
 	buffer_print(out,
 	    "{\"fileFormat\":\"csv\",\"kind\":\"export\",\"query\":%s",
 	    export->query);
 	/* Without it the organisation's own connector is called. */
-	if (public_url != NULL)
-		buffer_print(out, ",\"webhook\":{\"url\":\"%s/hooks/%s/%s\"}",
-		    public_url, source->name, source->hook.secret.value);
+	if (export->config->ingress.public_url != NULL) {
+		buffer_print(out, ",\"webhook\":{\"url\":\"");
+		binding_hook_url(export->config, export->binding, out);
+		buffer_print(out, "\"}");
+	}
 	buffer_append(out, "}", 1);
 }
 
@@ -52,18 +51,10 @@ read_id(struct export *export, struct view reply, struct error *err)
 {
 	struct json_document *document = NULL;
 	enum status status = json_parse(reply, &document, err);
-	const struct json_value *id;
 
 	if (status != STATUS_OK)
 		return error_add(err, status, "the vendor's reply");
-	id = json_member(json_root(document), "id");
-	if (json_type_of(id) == JSON_TYPE_INT)
-		snprintf(export->id, sizeof(export->id), "%lld",
-		    (long long)json_int(id, 0));
-	else if (json_text(id).len <= EVENT_ID_BYTES_MAX &&
-		 view_is_printable(json_text(id)))
-		snprintf(export->id, sizeof(export->id), "%.*s",
-		    VIEW_ARGS(json_text(id)));
+	vendor_id(json_root(document), export->id, sizeof(export->id));
 	json_free(document);
 	return export->id[0] != '\0' ? STATUS_OK
 				     : error_set(err, STATUS_INVALID,
@@ -248,16 +239,12 @@ static int
 run_for(struct export *export, const char *source)
 {
 	struct bindings bindings;
-	struct error err;
-	int exit_status;
+	int exit_status = vendor_find(
+	    export->tool, export->config, source, &bindings, &export->binding);
 
-	if (bindings_open(export->config, &bindings, &err) != STATUS_OK)
-		return tool_fail(export->tool, EX_CONFIG, "%s", err.text);
-	export->binding = bindings_find(&bindings, view_of(source));
-	if (export->binding == NULL)
-		exit_status = tool_fail(
-		    export->tool, EX_CONFIG, "no source is called %s", source);
-	else if (binding_path(export->binding, PATH_NAME) == NULL)
+	if (exit_status >= 0)
+		return exit_status;
+	if (binding_path(export->binding, PATH_NAME) == NULL)
 		exit_status = tool_fail(export->tool, EX_CONFIG,
 		    "%s makes no exports", export->binding->config->vendor);
 	else

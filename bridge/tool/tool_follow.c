@@ -35,7 +35,8 @@ struct follow {
 	bool is_from_now;
 	int ending; /* exit status; -1: none yet */
 	int64_t ending_ms;
-	struct buffer said; /* of the ending */
+	struct buffer said;   /* of the ending */
+	struct buffer prefix; /* of its events' ids */
 };
 
 enum status
@@ -52,6 +53,7 @@ follow_open(const struct config *config, bool is_from_now,
 	follow->is_from_now = is_from_now;
 	follow->ending = -1;
 	buffer_init(&follow->said, TEXT_BYTES_MAX);
+	buffer_init(&follow->prefix, TEXT_BYTES_MAX);
 	topics_init(&follow->topics, config);
 	tree_init(&follow->value, NODES_MAX);
 	status = reader_open(
@@ -83,6 +85,7 @@ follow_close(struct follow **follow)
 	reader_close(&(*follow)->reader);
 	tree_clear(&(*follow)->value);
 	buffer_clear(&(*follow)->said);
+	buffer_clear(&(*follow)->prefix);
 	free(*follow);
 	*follow = NULL;
 }
@@ -147,18 +150,6 @@ say_given_up(struct follow *follow)
 
 /* --- what it reads --- */
 
-/* "<source>:export:<id>:", the beginning of its events' ids. */
-static bool
-is_of_export(const struct follow *follow, struct view event_id)
-{
-	char prefix[TEXT_BYTES_MAX];
-	const int len = snprintf(prefix, sizeof(prefix),
-	    "%s:export:%s:", follow->source, follow->id);
-
-	return len > 0 && (size_t)len < sizeof(prefix) &&
-	       view_starts(event_id, view_of(prefix));
-}
-
 /* Of several endings the last one counts: what was given up may have been
  * replayed. What the ingress could not read is no ending. */
 static void
@@ -166,7 +157,8 @@ take(struct follow *follow, enum topic topic, int64_t timestamp_ms)
 {
 	const struct tree *value = &follow->value;
 
-	if (!is_of_export(follow, tree_get_text(value, 0, "event_id")))
+	if (!view_starts(tree_get_text(value, 0, "event_id"),
+		buffer_view(&follow->prefix)))
 		return;
 	if (topic == TOPIC_EXPORT_ROWS)
 		follow->rows++;
@@ -217,6 +209,7 @@ follow_run(struct follow *follow, const struct tool *tool, const char *source,
 
 	follow->source = source;
 	follow->id = export_id;
+	buffer_print(&follow->prefix, "%s:export:%s:", source, export_id);
 	follow->began_ms = follow->said_ms = clock_steady_ms();
 	tool_catch_signals();
 	while (!has_ended(follow) && status != STATUS_FATAL &&

@@ -66,13 +66,25 @@ call(struct registration *r, const char *method, const char *url,
 	return code == 400 || code == 422 ? EX_DATAERR : EX_UNAVAILABLE;
 }
 
+static int
+get_document(struct registration *r, const char *url, struct buffer *reply,
+    struct json_document **out_document)
+{
+	struct error err;
+	const int result = call(r, "GET", url, VIEW(""), reply);
+
+	if (result != EX_OK ||
+	    json_parse(buffer_view(reply), out_document, &err) == STATUS_OK)
+		return result;
+	return register_fail(r, EX_PROTOCOL, "the vendor's reply is not JSON");
+}
+
 /* Some lists are asked for by a name of the account. */
 static int
 read_account(struct registration *r, struct buffer *out)
 {
 	struct json_document *document = NULL;
 	struct buffer url, reply;
-	struct error err;
 	struct view name;
 	int result;
 
@@ -82,11 +94,7 @@ read_account(struct registration *r, struct buffer *out)
 	    view_of(binding_path(r->binding, "account")), VIEW(""), VIEW(""),
 	    &url);
 	buffer_append(&url, "", 1);
-	result = call(r, "GET", url.data, VIEW(""), &reply);
-	if (result == EX_OK &&
-	    json_parse(buffer_view(&reply), &document, &err) != STATUS_OK)
-		result = register_fail(
-		    r, EX_PROTOCOL, "the vendor's reply is not JSON");
+	result = get_document(r, url.data, &reply, &document);
 	name = json_text(json_member(json_root(document), r->how->account));
 	if (result == EX_OK && name.len == 0)
 		result = register_fail(
@@ -121,56 +129,37 @@ hooks_find(struct registration *r)
 	return result;
 }
 
+typedef bool
+text_f(struct view text, struct view wanted);
+
+static bool
+is_url(struct view text, struct view ignored)
+{
+	(void)ignored;
+	return view_starts(text, VIEW("https://")) ||
+	       view_starts(text, VIEW("http://"));
+}
+
+/* The first fitting text at or below `value`; vendors nest it differently. */
 static struct view
-first_url(const struct json_value *value, unsigned depth)
+find_text(const struct json_value *value, text_f *fits, struct view wanted,
+    unsigned depth)
 {
 	struct json_each each = { .value = NULL };
 	const struct json_value *element;
 	struct view found = json_text(value);
 
-	if (view_starts(found, VIEW("https://")) ||
-	    view_starts(found, VIEW("http://")))
+	if (found.len > 0 && fits(found, wanted))
 		return found;
 	found = VIEW("");
 	if (depth == DEPTH_MAX)
 		return found;
 	while (found.len == 0 && json_each(value, &each))
-		found = first_url(each.value, depth + 1);
+		found = find_text(each.value, fits, wanted, depth + 1);
 	for (size_t i = 0;
 	     found.len == 0 && (element = json_element(value, i)) != NULL; i++)
-		found = first_url(element, depth + 1);
+		found = find_text(element, fits, wanted, depth + 1);
 	return found;
-}
-
-static bool
-holds_url(const struct json_value *value, struct view url, unsigned depth)
-{
-	struct json_each each = { .value = NULL };
-	const struct json_value *element;
-	bool is_held = view_equal(json_text(value), url);
-
-	while (!is_held && depth < DEPTH_MAX && json_each(value, &each))
-		is_held = holds_url(each.value, url, depth + 1);
-	for (size_t i = 0; !is_held && depth < DEPTH_MAX &&
-			   (element = json_element(value, i)) != NULL;
-	     i++)
-		is_held = holds_url(element, url, depth + 1);
-	return is_held;
-}
-
-/* Empty when there is none that could be asked for again. */
-static void
-read_id(const struct json_value *item, char out[HOOK_ID_BYTES_MAX + 1])
-{
-	const struct json_value *id = json_member(item, "id");
-	const struct view text = json_text(id);
-
-	out[0] = '\0';
-	if (json_type_of(id) == JSON_TYPE_INT)
-		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%lld",
-		    (long long)json_int(id, 0));
-	else if (text.len <= HOOK_ID_BYTES_MAX && view_is_printable(text))
-		snprintf(out, HOOK_ID_BYTES_MAX + 1, "%.*s", VIEW_ARGS(text));
 }
 
 static void
@@ -188,10 +177,12 @@ keep(struct registration *r, const char *id)
 static void
 note(struct registration *r, const struct json_value *item)
 {
-	const bool is_ours = holds_url(item, buffer_view(&r->url), 0);
+	const struct view ours = find_text(
+	    item, view_equal, buffer_view(&r->url), 0);
+	const bool is_ours = ours.len > 0;
 	char id[HOOK_ID_BYTES_MAX + 1];
 
-	read_id(item, id);
+	vendor_id(item, id, sizeof(id));
 	r->seen++;
 	if (is_ours)
 		keep(r, id);
@@ -200,7 +191,7 @@ note(struct registration *r, const struct json_value *item)
 	register_print(r, stdout, view_of(id));
 	printf("\t%s\t", is_ours ? "this source" : "other");
 	register_print_url(
-	    r, is_ours ? buffer_view(&r->url) : first_url(item, 0));
+	    r, is_ours ? ours : find_text(item, is_url, VIEW(""), 0));
 	printf("\n");
 }
 
@@ -231,7 +222,6 @@ read_page(struct registration *r, unsigned page, bool *out_is_last)
 	struct json_document *document = NULL;
 	const struct json_value *items;
 	struct buffer url, reply;
-	struct error err;
 	size_t count = 0;
 	int result;
 
@@ -240,11 +230,7 @@ read_page(struct registration *r, unsigned page, bool *out_is_last)
 	buffer_print(&url, "%s%cpage=%u", r->list.data,
 	    strchr(r->list.data, '?') == NULL ? '?' : '&', page);
 	buffer_append(&url, "", 1);
-	result = call(r, "GET", url.data, VIEW(""), &reply);
-	if (result == EX_OK &&
-	    json_parse(buffer_view(&reply), &document, &err) != STATUS_OK)
-		result = register_fail(
-		    r, EX_PROTOCOL, "the vendor's reply is not JSON");
+	result = get_document(r, url.data, &reply, &document);
 	items = json_member(json_root(document), r->how->items);
 	if (result == EX_OK && json_type_of(items) != JSON_TYPE_LIST)
 		result = register_fail(
@@ -296,7 +282,7 @@ hooks_add(struct registration *r)
 		if (json_parse(buffer_view(&reply), &document, &err) !=
 		    STATUS_OK)
 			document = NULL;
-		read_id(json_root(document), id);
+		vendor_id(json_root(document), id, sizeof(id));
 		printf("%s: webhook ", r->binding->config->name);
 		register_print(r, stdout, view_of(id));
 		printf("%sadded: ", id[0] != '\0' ? " " : "");

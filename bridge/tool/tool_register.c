@@ -22,31 +22,35 @@ register_fail(const struct registration *r, int exit_status, const char *why)
 	    r->tool, exit_status, "%s: %s", r->binding->config->name, why);
 }
 
-void
-register_print(const struct registration *r, FILE *out, struct view text)
+/* `text` without our secret, unless that is to be shown. */
+static void
+mask(const struct registration *r, struct view text, struct buffer *out)
 {
 	const struct view secret = view_of(
 	    r->binding->config->hook.secret.value);
+	const char *at;
+
+	while (!r->is_shown && text.len > 0 &&
+	       (at = memmem(text.data, text.len, secret.data, secret.len)) !=
+		   NULL) {
+		const size_t len = (size_t)(at - text.data);
+
+		buffer_append(out, text.data, len);
+		buffer_print(out, MASK);
+		text.data += len + secret.len;
+		text.len -= len + secret.len;
+	}
+	buffer_append_view(out, text);
+}
+
+void
+register_print(const struct registration *r, FILE *out, struct view text)
+{
 	struct buffer masked, line;
 
 	buffer_init(&masked, TEXT_BYTES_MAX);
 	buffer_init(&line, TEXT_BYTES_MAX);
-	while (text.len > 0) {
-		const char *at = r->is_shown ? NULL
-					     : memmem(text.data, text.len,
-						   secret.data, secret.len);
-		const size_t len = at == NULL ? text.len
-					      : (size_t)(at - text.data);
-
-		buffer_append(&masked, text.data, len);
-		text.data += len;
-		text.len -= len;
-		if (at == NULL)
-			break;
-		buffer_print(&masked, MASK);
-		text.data += secret.len;
-		text.len -= secret.len;
-	}
+	mask(r, text, &masked);
 	line_text(&line, buffer_view(&masked), SHOWN_BYTES_MAX);
 	fprintf(out, "%.*s", VIEW_ARGS(buffer_view(&line)));
 	buffer_clear(&masked);
@@ -105,24 +109,17 @@ register_fill(const struct registration *r, const char *template,
 static int
 print_by_hand(const struct registration *r)
 {
-	const struct view whole = buffer_view(&r->url);
-	struct buffer url, out;
+	struct buffer whole, out;
 
-	buffer_init(&url, TEXT_BYTES_MAX);
+	buffer_init(&whole, TEXT_BYTES_MAX);
 	buffer_init(&out, TEXT_BYTES_MAX);
-	buffer_append(&url, whole.data,
-	    r->is_shown
-		? whole.len
-		: whole.len - strlen(r->binding->config->hook.secret.value));
-	if (!r->is_shown)
-		buffer_print(&url, MASK);
-	register_fill(r, r->how->by_hand, buffer_view(&url), false, &out);
-	printf("%.*s", VIEW_ARGS(buffer_view(&out)));
-	printf(
-	    "%s", r->is_shown ? "" : "(--show-url shows the secret in it.)\n");
+	register_fill(r, r->how->by_hand, buffer_view(&r->url), false, &whole);
+	mask(r, buffer_view(&whole), &out);
+	printf("%.*s%s", VIEW_ARGS(buffer_view(&out)),
+	    r->is_shown ? "" : "(--show-url shows the secret in it.)\n");
 	printf("--undocumented does it through the vendor's API, which is not "
 	       "documented for this.\n");
-	buffer_clear(&url);
+	buffer_clear(&whole);
 	buffer_clear(&out);
 	return EX_OK;
 }
@@ -150,8 +147,6 @@ act(struct registration *r)
 static int
 run(struct registration *r)
 {
-	const struct config_source *source = r->binding->config;
-
 	if (r->config->ingress.public_url == NULL)
 		return register_fail(
 		    r, EX_CONFIG, "ingress.public_url is not configured");
@@ -159,8 +154,7 @@ run(struct registration *r)
 	    binding_path(r->binding, "target-hooks") == NULL)
 		return register_fail(
 		    r, EX_USAGE, "this vendor has no webhooks of a target");
-	buffer_print(&r->url, "%s/hooks/%s/%s", r->config->ingress.public_url,
-	    source->name, source->hook.secret.value);
+	binding_hook_url(r->config, r->binding, &r->url);
 	if (r->how->is_undocumented && !r->is_allowed)
 		return r->mode == REGISTER_ADD
 			   ? print_by_hand(r)
@@ -174,25 +168,19 @@ static int
 run_for(struct registration *r, const char *source)
 {
 	struct bindings bindings;
-	struct error err;
-	int exit_status;
+	int exit_status = vendor_find(
+	    r->tool, r->config, source, &bindings, &r->binding);
 
-	if (bindings_open(r->config, &bindings, &err) != STATUS_OK)
-		return tool_fail(r->tool, EX_CONFIG, "%s", err.text);
-	r->binding = bindings_find(&bindings, view_of(source));
-	if (r->binding == NULL) {
-		exit_status = tool_fail(
-		    r->tool, EX_CONFIG, "no source is called %s", source);
-	} else {
-		r->how = &r->binding->contract->registration;
-		if (r->body == NULL)
-			r->body = r->how->body;
-		buffer_init(&r->url, TEXT_BYTES_MAX);
-		buffer_init(&r->list, VENDOR_URL_BYTES_MAX);
-		exit_status = run(r);
-		buffer_clear(&r->url);
-		buffer_clear(&r->list);
-	}
+	if (exit_status >= 0)
+		return exit_status;
+	r->how = &r->binding->contract->registration;
+	if (r->body == NULL)
+		r->body = r->how->body;
+	buffer_init(&r->url, TEXT_BYTES_MAX);
+	buffer_init(&r->list, VENDOR_URL_BYTES_MAX);
+	exit_status = run(r);
+	buffer_clear(&r->url);
+	buffer_clear(&r->list);
 	bindings_close(&bindings);
 	return exit_status;
 }

@@ -39,6 +39,11 @@ bindings_close(struct bindings *bindings);
 const struct binding *
 bindings_find(const struct bindings *bindings, struct view name);
 
+/* Appends the webhook's URL, which is secret; public_url is configured. */
+void
+binding_hook_url(const struct config *config, const struct binding *binding,
+    struct buffer *out);
+
 /* The template of a path: the configuration's, or the contract's. */
 const char *
 binding_path(const struct binding *binding, const char *name);

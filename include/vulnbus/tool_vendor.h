@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One call of a vendor's API by a command, with the source's own token. */
+ * A source by its name, and calls of its vendor's API with its own token. */
 #ifndef VULNBUS_TOOL_VENDOR_H
 #define VULNBUS_TOOL_VENDOR_H
 
 #include "vulnbus/binding.h"
+#include "vulnbus/json.h"
+#include "vulnbus/tool.h"
 
 #define VENDOR_REPLY_BYTES_MAX (1u << 20)
 #define VENDOR_URL_BYTES_MAX   16384
+
+/* -1 to go on, else the exit status with the reason printed. *out_bindings is
+ * to be closed after a -1. */
+int
+vendor_find(const struct tool *tool, const struct config *config,
+    const char *name, struct bindings *out_bindings,
+    const struct binding **out_binding);
+
+/* The member "id" as text; empty when there is none that is short and
+ * printable enough to be asked for again. `size` counts the NUL. */
+void
+vendor_id(const struct json_value *object, char *out, size_t size);
 
 /* `url` ends in a NUL. An empty `body` sends none; any other is JSON. The reply
  * is appended to `out_reply`. STATUS_OK for an answer of any code. */

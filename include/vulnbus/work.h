@@ -128,6 +128,8 @@ enum status
 work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
     struct error *err) MUST_CHECK;
 
+#define WORK_STATE_NODES_MAX 64 /* of a state record's tree */
+
 /* STATUS_OK: waiting, *out_work is made. STATUS_END: done, at *out_done_ms.
  * STATUS_INVALID: not a state record. */
 enum status
