@@ -39,7 +39,8 @@ LDLIBS_ALL = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
 	$(filter-out -lmsgpackc,$(shell pkg-config --libs $(MSGPACK) 2>/dev/null)) \
 	$(if $(shell pkg-config --libs $(MSGPACK) 2>/dev/null | grep -o msgpack-c),,-lmsgpackc)
 
-SOURCES := $(sort $(filter-out bridge/source/source.c,$(wildcard bridge/source/*.c)))
+# A name with "_" is a vendor's second file.
+SOURCES := $(sort $(filter-out bridge/source/source.c,$(foreach s,$(wildcard bridge/source/*.c),$(if $(findstring _,$(notdir $(s))),,$(s)))))
 SHARED  := $(wildcard bridge/core/*.c bridge/net/*.c bridge/flow/*.c bridge/source/*.c)
 TOOL    := $(wildcard bridge/tool/*.c)
 LIB     := $(OUT)/libvulnbus.a
