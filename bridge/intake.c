@@ -86,6 +86,7 @@ on_revoked(void *arg)
 	if (w->is_intake_paused && count > 0)
 		consume_pause(w->consume, false);
 	w->is_intake_paused = false;
+	w->is_sweep_owed = true;
 }
 
 static bool
@@ -143,6 +144,7 @@ take_event(struct worker *w, const struct kafka_record *record,
 		return;
 	}
 	entry->pointer = work;
+	sweep_note(w, partition, work);
 	metric_add(METRIC_EVENTS_TAKEN, source,
 	    work->doom == NULL ? "new" : "broken", 1);
 	commit_touch(&w->commit, work);

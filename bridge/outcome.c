@@ -240,6 +240,11 @@ settle(struct worker *w, struct conversation *c)
 	    (c->http_status == 200 || c->http_status == 403 ||
 		c->http_status == 404))
 		feed_authorised(work->feed);
+	if (work->is_sweep && c->outcome != FETCH_REFUSED) {
+		sweep_settle(w, c);
+		worker_end_conversation(w, work);
+		return;
+	}
 	switch (c->outcome) {
 	case FETCH_COMPLETE:
 		complete(w, c);

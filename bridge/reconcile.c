@@ -13,33 +13,48 @@ reconcile_every_ms(const struct worker *w, struct view source)
 	const struct binding *binding = bindings_find(
 	    &w->site->bindings, source);
 
-	if (binding != NULL && binding->config->api.reconcile_every_ms > 0)
+	const int64_t every_ms = w->config->enricher.reconcile_every_ms;
+	int64_t least_ms;
+
+	if (binding == NULL)
+		return every_ms;
+	if (binding->config->api.reconcile_every_ms > 0)
 		return binding->config->api.reconcile_every_ms;
-	return w->config->enricher.reconcile_every_ms;
+	least_ms = binding->contract->reconciliation.every_s * INT64_C(1000);
+	return every_ms > least_ms ? every_ms : least_ms;
 }
 
 /* What a subject's events have told stands in the memory of their partition;
  * it is the request's own. */
-static bool
-is_known(struct worker *w, const struct conversation *c, struct view id)
+bool
+reconcile_is_known(
+    struct worker *w, const struct conversation *c, struct event *event)
 {
+	const struct source *contract = c->binding->contract;
 	struct partition *partition = consume_partition(
 	    w->consume, c->work->partition);
+	struct view id = event->id;
 
-	return partition != NULL && map_find(&partition->known, id) != NULL;
+	for (size_t i = 0; partition != NULL && id.len > 0; i++) {
+		if (map_find(&partition->known, id) != NULL)
+			return true;
+		if (contract->reconciliation.alias == NULL)
+			break;
+		id = contract->reconciliation.alias(event, i);
+	}
+	return false;
 }
 
-static enum status
-make_event(struct worker *w, const struct conversation *c, struct event *event,
-    struct error *err)
+enum status
+reconcile_event(struct worker *w, const struct conversation *c,
+    struct event *event, struct error *err)
 {
 	enum status status = event_check(event, err);
 
-	if (status != STATUS_OK || is_known(w, c, event->id))
-		return status;
-	status = encode_event(&w->encoding, event,
-	    view_of(c->binding->base_url), view_of(c->work->trace), &w->encoded,
-	    err);
+	if (status == STATUS_OK)
+		status = encode_event(&w->encoding, event,
+		    view_of(c->binding->base_url), view_of(c->work->trace),
+		    &w->encoded, err);
 	if (status == STATUS_OK)
 		status = commit_send(&w->commit, &w->encoded.record, c->work);
 	if (status != STATUS_OK)
@@ -68,8 +83,8 @@ reconcile_complete(struct worker *w, struct conversation *c, struct error *err)
 		event.proof = VIEW("api");
 		status = c->binding->contract->reconcile(
 		    &c->decoded.event, &c->replies, i, &event, err);
-		if (status == STATUS_OK)
-			status = make_event(w, c, &event, err);
+		if (status == STATUS_OK && !reconcile_is_known(w, c, &event))
+			status = reconcile_event(w, c, &event, err);
 		event_clear(&event);
 	}
 	return status == STATUS_END ? STATUS_OK : status;

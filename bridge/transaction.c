@@ -91,11 +91,15 @@ work_committed(struct worker *w, struct work *work)
 	work->written_ms = clock_wall_ms();
 	work->committed = work->next;
 	if (work->next.state == WORK_DONE) {
-		metric_add(METRIC_EVENTS_DONE,
-		    work->feed == NULL ? "" : work->feed->name,
-		    work->doom == NULL ? "enriched" : "dead-letter", 1);
+		if (!work->is_note)
+			metric_add(METRIC_EVENTS_DONE,
+			    work->feed == NULL ? "" : work->feed->name,
+			    work->doom == NULL ? "enriched" : "dead-letter", 1);
 		entry->pointer = NULL;
 		entry->number = work->next.due_ms;
+		worker_drop(w, work);
+	} else if (work->next.state == WORK_FORGOTTEN) {
+		map_remove(&partition->known, view_of(work->key));
 		worker_drop(w, work);
 	} else if (work->conversation == NULL) {
 		worker_queue(w, work, work->next.due_ms);
@@ -128,6 +132,10 @@ work_refused(struct worker *w, struct work *work, const struct error *why)
 	const bool was_doomed = work->doom != NULL;
 	const bool was_short = work->is_doom_short;
 
+	if (work->is_sweep) {
+		work_undone(w, work);
+		return;
+	}
 	LOG_WARN("event given up", LOG_TEXT("event.id", work->key),
 	    LOG_TEXT("reason", why->text));
 	worker_end_conversation(w, work);

@@ -277,6 +277,7 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	const int64_t now_ms = clock_wall_ms();
 	enum status status;
 
+	w->round++;
 	clear_signal(w);
 	status = intake_take_events(w, err);
 	if (status == STATUS_OK && w->is_broken)
@@ -284,6 +285,7 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 		    err, STATUS_FATAL, "a transaction was not undone");
 	if (status != STATUS_OK)
 		return status;
+	sweep_begin(w);
 	resume_transfers(w);
 	talk(w, ms);
 	tidy(w, now_ms);
@@ -357,6 +359,7 @@ worker_use_site(struct worker *w, struct site *site)
 {
 	site_release(w->site);
 	w->site = site;
+	w->is_sweep_owed = true;
 	/* "Tries again at SIGHUP": a refused token may be good by now. */
 	for (struct feed *feed = w->feeds.first; feed != NULL;
 	     feed = feed->next)

@@ -61,7 +61,7 @@ url_decode(struct view text, struct buffer *out)
 }
 
 void
-url_fill(struct view base, struct view template, struct view id,
+url_fill(struct view base, struct view template, struct view id, uint32_t page,
     struct view other, struct buffer *out)
 {
 	buffer_append_view(out, base);
@@ -74,7 +74,11 @@ url_fill(struct view base, struct view template, struct view id,
 			const size_t len = (size_t)(close - template.data) + 1;
 			const struct view name = { template.data, len };
 
-			url_encode(view_is(name, "{id}") ? id : other, out);
+			if (view_is(name, "{page}"))
+				buffer_print(out, "%u", page);
+			else
+				url_encode(
+				    view_is(name, "{id}") ? id : other, out);
 			template.data += len;
 			template.len -= len;
 			continue;

@@ -134,6 +134,14 @@ bindings_find(const struct bindings *bindings, struct view name)
 	return NULL;
 }
 
+enum source_swept
+binding_swept(const struct binding *binding)
+{
+	return binding == NULL || !binding->config->api.reconcile
+		   ? SOURCE_SWEPT_NOTHING
+		   : binding->contract->reconciliation.swept;
+}
+
 const char *
 binding_path(const struct binding *binding, const char *name)
 {

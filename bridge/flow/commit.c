@@ -185,7 +185,8 @@ send_state(struct commit *commit, struct work *work)
 		return;
 	commit->status = work_write_state(
 	    work, &commit->tree, &commit->value, &commit->why);
-	record.value = buffer_view(&commit->value);
+	if (work->next.state != WORK_FORGOTTEN)
+		record.value = buffer_view(&commit->value);
 	work->sent_offset = -1;
 	if (commit->status == STATUS_OK &&
 	    send(commit, &record, work) != STATUS_OK)

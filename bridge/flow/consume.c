@@ -177,12 +177,32 @@ consume_close(struct consume **consume)
 	*consume = NULL;
 }
 
+/* The end of a partition is told with the position, which has also moved over
+ * what no event is: control records, and those of aborted transactions. */
+static enum status
+poll_member(
+    struct consume *c, struct kafka_record *out_record, struct error *err)
+{
+	struct partition *partition;
+	enum status status;
+
+	do {
+		status = kafka_consumer_poll(
+		    c->member, 0, out_record, &c->message, err);
+		partition = out_record->topic == NULL
+				? NULL
+				: consume_partition(c, out_record->partition);
+		if (status == STATUS_END && partition != NULL)
+			partition->end_offset = out_record->offset;
+	} while (status == STATUS_END && out_record->topic != NULL);
+	return status;
+}
+
 enum status
 consume_poll(struct consume *c, struct kafka_record *out_record,
     struct partition **out_partition, struct error *err)
 {
-	enum status status = kafka_consumer_poll(
-	    c->member, 0, out_record, &c->message, err);
+	enum status status = poll_member(c, out_record, err);
 
 	if (c->is_broken) {
 		consume_release(c);
@@ -243,6 +263,30 @@ consume_pause(struct consume *c, bool is_paused)
 		ids[i] = c->partitions.items[i].id;
 	kafka_consumer_pause(c->member, ids, c->partitions.count, is_paused);
 	free(ids);
+}
+
+bool
+consume_is_level(struct consume *c, struct partition *partition, uint64_t round)
+{
+	const char *topic = c->topics->names[TOPIC_EVENTS];
+	int64_t first, next;
+	struct error err;
+
+	if (partition->read_round == round)
+		return true;
+	if (kafka_consumer_bounds(c->watcher, topic, partition->id, ANSWER_MS,
+		&first, &next, &err) != STATUS_OK ||
+	    (partition->next_offset < next && partition->end_offset < next))
+		return false;
+	partition->read_round = round;
+	return true;
+}
+
+bool
+consume_is_place_of(
+    const struct consume *c, const struct partition *partition, struct view key)
+{
+	return kafka_partition_of(key, c->partitions_in_all) == partition->id;
 }
 
 const struct kafka_position *

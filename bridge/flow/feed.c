@@ -56,7 +56,7 @@ feed_add(struct feeds *feeds, struct feed *feed, struct work *work,
 	if (!heap_add(&feed->waiting, &work->item, due_ms))
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	work->feed = feed;
-	feeds->waiting++;
+	feeds->waiting += !work->is_sweep;
 	return STATUS_OK;
 }
 
@@ -66,7 +66,7 @@ feed_remove(struct feeds *feeds, struct work *work)
 	if (work->item.place == 0)
 		return;
 	heap_remove(&work->feed->waiting, &work->item);
-	feeds->waiting--;
+	feeds->waiting -= !work->is_sweep;
 }
 
 static uint32_t

@@ -190,7 +190,7 @@ make_url(const struct conversation *c, const struct source_request *request,
 
 	if (request->path != NULL)
 		url_fill(base, view_of(binding_path(c->binding, request->path)),
-		    request->id, view_of(request->other), out);
+		    request->id, request->page, view_of(request->other), out);
 	else
 		status = url_resolve(base, request->location, out, err);
 	if (status != STATUS_OK)
@@ -242,12 +242,26 @@ send_request(struct conversation *c, const struct source_request *request,
 	return status;
 }
 
+/* A sweep asks for one page at a time. */
+static enum status
+locate(struct conversation *c, struct source_request *out_request)
+{
+	const struct source *contract = c->binding->contract;
+
+	if (!c->work->is_sweep)
+		return contract->locate(
+		    &c->decoded.event, &c->replies, out_request, &c->why);
+	*out_request = (struct source_request){ .ask = SOURCE_ASK_NOTHING };
+	if (c->replies.count == 0)
+		contract->reconciliation.ask(&c->sweep, out_request);
+	return STATUS_OK;
+}
+
 static void
 next_step(struct conversation *c)
 {
 	struct source_request request;
-	enum status status = c->binding->contract->locate(
-	    &c->decoded.event, &c->replies, &request, &c->why);
+	enum status status = locate(c, &request);
 
 	if (status != STATUS_OK) {
 		end(c, FETCH_HOPELESS, NULL);
@@ -266,6 +280,24 @@ next_step(struct conversation *c)
 		end(c, FETCH_HOPELESS, NULL);
 	else if (status != STATUS_OK)
 		end(c, FETCH_RETRY, NULL);
+}
+
+static void
+begin(struct conversation *c)
+{
+	const struct cursor *cursor = &c->work->next.cursor;
+	const struct event *event = &c->decoded.event;
+
+	c->sweep = (struct source_sweep){
+		.source = event->source,
+		.subject = event->subject_id,
+		.since_ms = cursor->since_ms,
+		.until_ms = cursor->until_ms > 0 ? cursor->until_ms
+						 : clock_wall_ms(),
+		.list = cursor->list,
+		.page = cursor->page,
+	};
+	next_step(c);
 }
 
 struct conversation *
@@ -289,8 +321,11 @@ fetch_open(struct work *work, struct site *site, const struct binding *binding,
 		end(c, FETCH_HOPELESS, NULL);
 	else if (binding == NULL)
 		end(c, FETCH_RETRY, "the source is not configured");
+	else if (work->is_sweep &&
+		 binding_swept(binding) == SOURCE_SWEPT_NOTHING)
+		end(c, FETCH_RETRY, "the source is not reconciled");
 	else
-		next_step(c);
+		begin(c);
 	return c;
 }
 

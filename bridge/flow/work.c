@@ -34,6 +34,44 @@ work_new(struct view key, struct view value, struct view trace)
 	return work;
 }
 
+static bool
+is_json(const struct kafka_record *record)
+{
+	return view_starts(kafka_record_header(record, "content-type"),
+	    VIEW("application/json"));
+}
+
+struct work *
+work_new_sweep(struct view key, const struct kafka_record *event,
+    int64_t due_ms, int64_t since_ms)
+{
+	struct work *work = work_new(key, event->value, VIEW(""));
+
+	if (work == NULL)
+		return NULL;
+	work->is_sweep = work->is_new = true;
+	work->is_json = is_json(event);
+	work->offset = -1;
+	work->next = (struct work_status){ .state = WORK_WAITING,
+		.due_ms = due_ms,
+		.first_ms = due_ms,
+		.cursor = { .since_ms = since_ms, .page = 1 } };
+	return work;
+}
+
+struct work *
+work_new_note(struct view key, int64_t now_ms)
+{
+	struct work *work = work_new(key, VIEW(""), VIEW(""));
+
+	if (work == NULL)
+		return NULL;
+	work->is_note = work->is_new = true;
+	work->next = (struct work_status){ .state = WORK_DONE,
+		.due_ms = now_ms };
+	return work;
+}
+
 void
 work_free(struct work *work)
 {
@@ -106,7 +144,8 @@ work_key(
 	const struct view replay = kafka_record_header(
 	    record, "vulnbus-replay");
 
-	if (id.len == 0 || !view_is_printable(id))
+	if (id.len == 0 || !view_is_printable(id) ||
+	    view_starts(id, VIEW(WORK_SWEEP_PREFIX)))
 		return error_set(err, STATUS_INVALID, "no ce_id");
 	buffer_append_view(out, id);
 	if (replay.len > 0) {
@@ -134,13 +173,6 @@ bool
 work_is_loaded(const struct work *work)
 {
 	return work->value.len > 0;
-}
-
-static bool
-is_json(const struct kafka_record *record)
-{
-	return view_starts(kafka_record_header(record, "content-type"),
-	    VIEW("application/json"));
 }
 
 enum status
@@ -225,6 +257,17 @@ write_progress(const struct progress *progress, struct tree *tree)
 	tree_close(tree);
 }
 
+static void
+write_cursor(const struct cursor *cursor, struct tree *tree)
+{
+	tree_open_map(tree, VIEW("cursor"));
+	tree_int(tree, VIEW("since_ms"), cursor->since_ms);
+	tree_int(tree, VIEW("until_ms"), cursor->until_ms);
+	tree_int(tree, VIEW("list"), cursor->list);
+	tree_int(tree, VIEW("page"), cursor->page);
+	tree_close(tree);
+}
+
 enum status
 work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
     struct error *err)
@@ -233,6 +276,8 @@ work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
 
 	tree_reset(tree);
 	buffer_reset(out);
+	if (next->state == WORK_FORGOTTEN)
+		return STATUS_OK;
 	tree_int(tree, VIEW("v"), STATE_VERSION);
 	if (next->state == WORK_DONE) {
 		tree_int(tree, VIEW("done_ms"), next->due_ms);
@@ -247,6 +292,8 @@ work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
 	tree_text(tree, VIEW("trace"), view_of(work->trace));
 	tree_text(tree, VIEW("event"), buffer_view(&work->value));
 	write_progress(&next->progress, tree);
+	if (work->is_sweep)
+		write_cursor(&next->cursor, tree);
 	return msgpack_write(tree, out, err);
 }
 
@@ -265,6 +312,20 @@ read_progress(const struct tree *tree, struct progress *out)
 	out->bytes = (uint64_t)tree_get_int(tree, at, "bytes", 0);
 	out->generation = (uint32_t)tree_get_int(tree, at, "generation", 1);
 	memcpy(out->digest, digest.data, SHA256_BYTES);
+}
+
+static bool
+read_cursor(const struct tree *tree, struct cursor *out)
+{
+	const uint32_t at = tree_find(tree, 0, "cursor");
+
+	if (at == 0)
+		return false;
+	out->since_ms = tree_get_int(tree, at, "since_ms", 0);
+	out->until_ms = tree_get_int(tree, at, "until_ms", 0);
+	out->list = (uint32_t)tree_get_int(tree, at, "list", 0);
+	out->page = (uint32_t)tree_get_int(tree, at, "page", 1);
+	return true;
 }
 
 static bool
@@ -313,6 +374,7 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 		.polls = tree_get_int(tree, 0, "polls", 0),
 	};
 	read_progress(tree, &work->committed.progress);
+	work->is_sweep = read_cursor(tree, &work->committed.cursor);
 	work->next = work->committed;
 	*out_work = work;
 	return STATUS_OK;

@@ -385,3 +385,10 @@ kafka_broker_address(const struct kafka_broker *broker)
 {
 	return rd_kafka_mock_cluster_bootstraps(broker->cluster);
 }
+
+int32_t
+kafka_partition_of(struct view key, int32_t count)
+{
+	return rd_kafka_msg_partitioner_murmur2(
+	    NULL, key.data, key.len, count, NULL, NULL);
+}

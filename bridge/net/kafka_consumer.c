@@ -101,7 +101,7 @@ configure(const struct kafka_consumer_options *options,
 		{ "isolation.level", options->is_read_uncommitted
 					 ? "read_uncommitted"
 					 : "read_committed" },
-		{ "enable.partition.eof", is_member ? "false" : "true" },
+		{ "enable.partition.eof", "true" },
 		/* A plain reader joins no group, but librdkafka wants a name.
 		 */
 		{ "group.id",

@@ -182,6 +182,142 @@ locate(const struct event *event, const struct source_replies *replies,
 	return STATUS_OK;
 }
 
+/* --- Reconciliation: the events, then the scans that ended ---------------- */
+
+enum { LIST_EVENTS, LIST_SCANS, LIST_COUNT };
+
+static void
+ask(const struct source_sweep *sweep, struct source_request *out_request)
+{
+	char since[TIMESTAMP_TEXT_SIZE];
+
+	*out_request = (struct source_request){ .ask = SOURCE_ASK_JSON,
+		.path = sweep->list == LIST_EVENTS ? "events" : "scans",
+		.page = sweep->page };
+	timestamp_print(sweep->since_ms, since);
+	memcpy(out_request->other, since, sizeof(since));
+}
+
+/* Of an event's deliveries, the one that went worst. */
+static void
+add_delivery(const struct json_value *item, struct event *event)
+{
+	static const char *const words[] = { "succeeded", "scheduled",
+		"rescheduled", "failed" };
+	const struct json_value *hooks = json_member(item, "webhooks");
+	const struct json_value *hook;
+	size_t worst = 0;
+	bool is_said = false;
+
+	for (size_t i = 0; (hook = json_element(hooks, i)) != NULL; i++)
+		for (size_t j = 0; j < sizeof(words) / sizeof(*words); j++)
+			if (view_is(source_word(json_member(hook, "status")),
+				words[j])) {
+				is_said = true;
+				worst = j > worst ? j : worst;
+			}
+	if (is_said)
+		tree_text(&event->attributes, VIEW("delivery"),
+		    view_of(words[worst]));
+}
+
+/* Under one name, whichever way it is heard of. */
+static struct view
+scan_end_id(struct event *event, struct view end)
+{
+	return event_print(event, "%.*s:scan:%.*s:%.*s",
+	    VIEW_ARGS(event->source), VIEW_ARGS(event->subject_id),
+	    VIEW_ARGS(end));
+}
+
+static enum status
+tell_scan(const struct json_value *scan, struct event *event)
+{
+	const struct view end = source_state(
+	    &source_probely, source_word(json_member(scan, "status")));
+	const struct view at = json_text(json_member(scan, "completed"));
+
+	if (end.len == 0 || view_is(end, "started") ||
+	    timestamp_parse(at, &event->occurred_ms) != STATUS_OK)
+		return STATUS_MISSING;
+	event->kind = event_print(event, "scan.%.*s", VIEW_ARGS(end));
+	event->subject_type = VIEW("scan");
+	set_scan(scan, event);
+	event->id = scan_end_id(event, end);
+	return event->subject_id.len == 0 ? STATUS_MISSING : STATUS_OK;
+}
+
+static enum status
+tell(const struct source_sweep *sweep, const struct source_reply *reply,
+    size_t index, struct event *event, struct error *err)
+{
+	const struct json_value *item = json_element(
+	    json_member(reply->document, "results"), index);
+	enum status status;
+
+	if (item == NULL)
+		return STATUS_END;
+	if (sweep->list == LIST_SCANS)
+		return tell_scan(item, event);
+	status = normalise(item, 0, event, err);
+	if (status == STATUS_OK)
+		add_delivery(item, event);
+	return event->occurred_ms < sweep->since_ms ? STATUS_MISSING : status;
+}
+
+static int64_t
+time_of(const struct json_value *results, size_t index)
+{
+	const struct json_value *item = json_element(results, index);
+	const struct json_value *at = json_member(item, "occurred_at");
+	int64_t ms;
+
+	if (at == NULL)
+		at = json_member(item, "ocurred_at");
+	return timestamp_parse(json_text(at), &ms) == STATUS_OK
+		   ? ms
+		   : TIMESTAMP_NONE;
+}
+
+/* Events cannot be asked for by time, so they have to come newest first. */
+static enum status
+turn(struct source_sweep *sweep, const struct source_reply *reply,
+    struct error *err)
+{
+	const struct json_value *results = json_member(
+	    reply->document, "results");
+	const int64_t pages = json_int(
+	    json_member(reply->document, "page_total"), 1);
+	bool is_last = sweep->page >= pages || json_element(results, 0) == NULL;
+	size_t last = 0;
+
+	if (sweep->list == LIST_EVENTS && !is_last) {
+		while (json_element(results, last + 1) != NULL)
+			last++;
+		if (time_of(results, 0) < time_of(results, last))
+			return error_set(err, STATUS_INVALID,
+			    "the events are not listed newest first");
+		is_last = time_of(results, last) < sweep->since_ms;
+	}
+	if (!is_last) {
+		sweep->page++;
+		return STATUS_OK;
+	}
+	sweep->page = 1;
+	return ++sweep->list < LIST_COUNT ? STATUS_OK : STATUS_END;
+}
+
+static struct view
+alias(struct event *event, size_t index)
+{
+	struct view end = event->kind;
+
+	if (index > 0 || !view_is(view_cut(&end, '.'), "scan") ||
+	    view_is(end, "started"))
+		return VIEW("");
+	return scan_end_id(event, end);
+}
+
 const struct source source_probely = {
 	.name = "probely",
 	.default_base_url = "https://api.probely.com",
@@ -192,6 +328,10 @@ const struct source source_probely = {
 			{ "scan", "/scans/{id}/" },
 			{ "finding", "/targets/{target}/findings/{id}/" },
 			{ "target", "/targets/{id}/" },
+			{ "events", "/events/?ordering=-occurred_at&length=50"
+				    "&page={page}" },
+			{ "scans", "/scans/?completed__gte={since}&"
+				   "ordering=completed&length=50&page={page}" },
 			{ "hooks", "/webhooks/" },
 			{ "target-hooks", "/targets/{target}/webhooks/" },
 		},
@@ -200,6 +340,12 @@ const struct source source_probely = {
 	.registration = { .items = "results",
 	    .body = "{\"name\":{name},\"url\":{url},\"check_cert\":true,"
 		    "\"api_version\":\"v1\"}" },
+	.reconciliation = { .swept = SOURCE_SWEPT_ACCOUNT,
+	    .grace_s = 900,
+	    .ask = ask,
+	    .tell = tell,
+	    .turn = turn,
+	    .alias = alias },
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = probely_enrich,

@@ -119,16 +119,20 @@ normalise(const struct json_value *document, size_t index, struct event *event,
 /* "We detect Scorecard events on a daily basis": what fired the rule may be
  * dated the day before. */
 static void
-print_since(const struct event *event, char out[SOURCE_OTHER_SIZE])
+print_day_before(int64_t ms, char out[SOURCE_OTHER_SIZE])
 {
-	const int64_t ms = event->occurred_ms != TIMESTAMP_NONE
-			       ? event->occurred_ms
-			       : event->received_ms;
 	char text[TIMESTAMP_TEXT_SIZE];
 
 	timestamp_print(ms > DAY_MS ? ms - DAY_MS : 0, text);
 	memcpy(out, text, DATE_CHARS);
 	out[DATE_CHARS] = '\0';
+}
+
+static int64_t
+time_of(const struct event *event)
+{
+	return event->occurred_ms != TIMESTAMP_NONE ? event->occurred_ms
+						    : event->received_ms;
 }
 
 static enum status
@@ -147,8 +151,84 @@ locate(const struct event *event, const struct source_replies *replies,
 	out_request->path = paths[replies->count];
 	out_request->id = event->subject_id;
 	if (view_is(view_of(out_request->path), "changes"))
-		print_since(event, out_request->other);
+		print_day_before(time_of(event), out_request->other);
 	return STATUS_OK;
+}
+
+/* --- Reconciliation: each scorecard's history, day by day -----------------
+ *
+ * An entry of the history names no execution of a rule, so what is compared is
+ * whether there was a webhook that day or the day after; so the day before
+ * yesterday is the first that can be missed. */
+
+#define MISSED_DAYS 2
+
+static void
+ask(const struct source_sweep *sweep, struct source_request *out_request)
+{
+	*out_request = (struct source_request){
+		.ask = SOURCE_ASK_JSON, .path = "changes", .id = sweep->subject
+	};
+	print_day_before(sweep->since_ms - DAY_MS, out_request->other);
+}
+
+static struct view
+day_id(struct event *event, int64_t ms)
+{
+	char text[TIMESTAMP_TEXT_SIZE];
+
+	timestamp_print(ms, text);
+	return event_print(event, "%.*s:%.*s:%.*s", VIEW_ARGS(event->source),
+	    VIEW_ARGS(event->subject_id), DATE_CHARS, text);
+}
+
+/* Of all that happened on a day the first entry stands for the others. */
+static enum status
+tell(const struct source_sweep *sweep, const struct source_reply *reply,
+    size_t index, struct event *event, struct error *err)
+{
+	const struct json_value *entries = securityscorecard_entries(reply);
+	const int64_t day = sweep->since_ms / DAY_MS - MISSED_DAYS +
+			    (int64_t)index;
+	const struct json_value *entry;
+	int64_t ms = 0;
+
+	(void)err;
+	if (day > sweep->until_ms / DAY_MS - MISSED_DAYS)
+		return STATUS_END;
+	for (size_t i = 0; (entry = json_element(entries, i)) != NULL; i++)
+		if (timestamp_parse(json_text(json_member(entry, "date")),
+			&ms) == STATUS_OK &&
+		    ms / DAY_MS == day)
+			break;
+	if (entry == NULL)
+		return STATUS_MISSING;
+	event->kind = VIEW("scorecard.changed");
+	event->subject_type = VIEW("scorecard");
+	event->subject_id = sweep->subject;
+	event->occurred_ms = ms;
+	event->id = day_id(event, ms);
+	tree_text_if(&event->attributes, VIEW("change_type"),
+	    source_word(json_member(entry, "event_type")));
+	return STATUS_OK;
+}
+
+static enum status
+turn(struct source_sweep *sweep, const struct source_reply *reply,
+    struct error *err)
+{
+	(void)sweep;
+	(void)reply;
+	(void)err;
+	return STATUS_END;
+}
+
+static struct view
+alias(struct event *event, size_t index)
+{
+	const int64_t ms = time_of(event) - (int64_t)index * DAY_MS;
+
+	return index < 2 && ms >= 0 ? day_id(event, ms) : VIEW("");
 }
 
 const struct source source_securityscorecard = {
@@ -193,6 +273,13 @@ const struct source source_securityscorecard = {
 			   "  4. Save. One rule tells of one event: repeat for "
 			   "others.\n",
 	},
+	/* "We detect Scorecard events on a daily basis". */
+	.reconciliation = { .swept = SOURCE_SWEPT_SUBJECT,
+	    .every_s = 86400,
+	    .ask = ask,
+	    .tell = tell,
+	    .turn = turn,
+	    .alias = alias },
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = securityscorecard_enrich,

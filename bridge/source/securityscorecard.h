@@ -6,6 +6,10 @@
 
 extern const struct source source_securityscorecard;
 
+/* "entries" of a page, or the list itself. */
+const struct json_value *
+securityscorecard_entries(const struct source_reply *reply);
+
 enum status
 securityscorecard_enrich(const struct event *event,
     const struct source_replies *replies, struct tree *body,

@@ -17,9 +17,8 @@ add_severity(struct tree *t, const struct json_value *object)
 	    VIEW("severity_word"), json_member(object, "severity"));
 }
 
-/* "entries" of a page, or the list itself. */
-static const struct json_value *
-entries_of(const struct source_reply *reply)
+const struct json_value *
+securityscorecard_entries(const struct source_reply *reply)
 {
 	const struct json_value *entries = json_member(
 	    reply->document, "entries");
@@ -103,7 +102,7 @@ add_factors(const struct source_reply *reply, struct tree *body)
 		{ "score", "score", SOURCE_FORM_NUMBER },
 		{ NULL },
 	};
-	const struct json_value *entries = entries_of(reply);
+	const struct json_value *entries = securityscorecard_entries(reply);
 	size_t issues_left = RECORD_ISSUES_MAX;
 	const struct json_value *entry;
 
@@ -153,7 +152,7 @@ add_change(const struct json_value *entry, struct tree *body)
 static void
 add_changes(const struct source_reply *reply, struct tree *body)
 {
-	const struct json_value *entries = entries_of(reply);
+	const struct json_value *entries = securityscorecard_entries(reply);
 	const struct json_value *entry;
 
 	source_detail(body, VIEW("changes_detail"), reply);

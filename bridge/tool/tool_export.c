@@ -72,7 +72,7 @@ ask_vendor(struct export *export, struct error *err)
 	buffer_init(&body, TEXT_BYTES_MAX);
 	buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
 	url_fill(view_of(export->binding->base_url),
-	    view_of(binding_path(export->binding, PATH_NAME)), VIEW(""),
+	    view_of(binding_path(export->binding, PATH_NAME)), VIEW(""), 0,
 	    VIEW(""), &url);
 	buffer_append(&url, "", 1);
 	write_body(export, &body);

@@ -91,7 +91,7 @@ read_account(struct registration *r, struct buffer *out)
 	buffer_init(&url, VENDOR_URL_BYTES_MAX);
 	buffer_init(&reply, VENDOR_REPLY_BYTES_MAX);
 	url_fill(view_of(r->binding->base_url),
-	    view_of(binding_path(r->binding, "account")), VIEW(""), VIEW(""),
+	    view_of(binding_path(r->binding, "account")), VIEW(""), 0, VIEW(""),
 	    &url);
 	buffer_append(&url, "", 1);
 	result = get_document(r, url.data, &reply, &document);
@@ -119,7 +119,7 @@ hooks_find(struct registration *r)
 		buffer_append_view(&other, view_of(r->target));
 	else if (r->how->account != NULL)
 		result = read_account(r, &other);
-	url_fill(view_of(r->binding->base_url), view_of(path), VIEW(""),
+	url_fill(view_of(r->binding->base_url), view_of(path), VIEW(""), 0,
 	    buffer_view(&other), &r->list);
 	buffer_append(&r->list, "", 1);
 	if (result == EX_OK && (buffer_status(&other) != STATUS_OK ||

@@ -44,6 +44,11 @@ void
 binding_hook_url(const struct config *config, const struct binding *binding,
     struct buffer *out);
 
+/* What of the source is asked about without a webhook: as the vendor has it,
+ * unless the configuration says no. NULL: nothing. */
+enum source_swept
+binding_swept(const struct binding *binding);
+
 /* The template of a path: the configuration's, or the contract's. */
 const char *
 binding_path(const struct binding *binding, const char *name);

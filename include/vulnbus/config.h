@@ -132,7 +132,8 @@ struct config_source {
 	struct {
 		struct secret token;
 		uint32_t max_concurrent;
-		uint32_t calls_per_hour;     /* 0: the vendor's default */
+		uint32_t calls_per_hour; /* 0: the vendor's default */
+		bool reconcile;
 		uint32_t reconcile_every_ms; /* 0: the enricher's */
 		uint32_t timeout_ms;
 		struct config_pairs paths; /* overrides of the vendor's */

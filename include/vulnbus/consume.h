@@ -47,6 +47,17 @@ enum status
 consume_read_back(struct consume *consume, struct work **works, size_t count,
     struct error *err) MUST_CHECK;
 
+/* Has every event of the partition been taken in that was on the topic when
+ * this was called? Asks Kafka, once a `round` (from 1). */
+bool
+consume_is_level(
+    struct consume *consume, struct partition *partition, uint64_t round);
+
+/* Would an event with this record key come to that partition? */
+bool
+consume_is_place_of(const struct consume *consume,
+    const struct partition *partition, struct view key);
+
 /* The positions of all partitions held, for a transaction. */
 const struct kafka_position *
 consume_positions(struct consume *consume, size_t *out_count);

@@ -28,7 +28,7 @@ struct feed {
 
 struct feeds {
 	struct feed *first; /* owned */
-	size_t waiting;
+	size_t waiting;     /* events; sweeps are none */
 };
 
 /* The feed of a source, made if there is none; NULL: no memory. */

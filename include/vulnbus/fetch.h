@@ -27,6 +27,7 @@ struct conversation {
 	struct http_client *client;
 	void *owner; /* on_row's, by way of its argument */
 	struct decoded decoded;
+	struct source_sweep sweep; /* of a work that is one */
 	struct source_replies replies;
 	struct json_document *documents[SOURCE_STEPS_MAX]; /* owned */
 	struct http_call *call;

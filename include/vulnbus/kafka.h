@@ -103,4 +103,9 @@ kafka_broker_close(struct kafka_broker **broker);
 const char *
 kafka_broker_address(const struct kafka_broker *broker);
 
+/* Which of a topic's `count` partitions a record with this key goes to: as
+ * Java's default partitioner has it (murmur2). */
+int32_t
+kafka_partition_of(struct view key, int32_t count);
+
 #endif

@@ -13,6 +13,8 @@
 struct partition {
 	int32_t id;
 	int64_t next_offset; /* of its events, as the next transaction says */
+	int64_t end_offset;  /* where its events ended when last told so */
+	uint64_t read_round; /* when all of them were known to be taken in */
 	struct map known;    /* state key -> work under way, or when done */
 };
 

@@ -3,7 +3,8 @@
  * A vendor, as one constant: facts, and three pure functions. A vendor's file
  * includes this and the JSON reader, nothing else: it owns nothing, does no
  * input or output, and sees no clock, secret or broker. Adding a vendor is
- * adding a file under bridge/source/; the build makes the list. */
+ * adding a file under bridge/source/ (and <vendor>_records.c with <vendor>.h
+ * when one is not enough); the build makes the list. */
 #ifndef VULNBUS_SOURCE_H
 #define VULNBUS_SOURCE_H
 
@@ -29,8 +30,9 @@ struct source_authentication {
 				 * (hook.app_secret), or NULL */
 };
 
-/* A path under base_url; "{id}" is replaced by an encoded vendor id, any other
- * "{name}" by the one other thing that this path needs. */
+/* A path under base_url; "{id}" is replaced by an encoded vendor id, "{page}"
+ * by the page of a list, any other "{name}" by the one other thing that this
+ * path needs. */
 struct source_path {
 	const char *name;
 	const char *template;
@@ -72,6 +74,7 @@ struct source_request {
 	enum source_ask ask;
 	const char *path;              /* name of a source_path, or NULL */
 	struct view id;                /* for the path */
+	uint32_t page;                 /* for the path */
 	char other[SOURCE_OTHER_SIZE]; /* for the path, ended by a NUL */
 	struct view location; /* where the vendor said, if path is NULL */
 };
@@ -109,6 +112,50 @@ enum source_record {
 	SOURCE_RECORD_SCORECARD,
 };
 
+/* A reading of what a vendor's API lists, for what its webhooks did not tell:
+ * list after list, page after page. */
+struct source_sweep {
+	struct view source;
+	struct view subject; /* id of what is asked about, or empty */
+	int64_t since_ms;
+	int64_t until_ms;
+	uint32_t list; /* from 0 */
+	uint32_t page; /* from 1 */
+};
+
+/* What is swept for itself. */
+enum source_swept {
+	SOURCE_SWEPT_NOTHING,
+	SOURCE_SWEPT_ACCOUNT, /* lists of everything */
+	SOURCE_SWEPT_SUBJECT, /* a list each, from its first webhook on */
+};
+
+/* What can be asked of a vendor's API beside what a webhook announces. */
+struct source_reconciliation {
+	enum source_swept swept;
+	uint32_t every_s; /* not more often, unless it is configured; or 0 */
+	uint32_t grace_s; /* at most so long its webhook has the first word */
+
+	void (*ask)(const struct source_sweep *sweep,
+	    struct source_request *out_request);
+
+	/* Item `index` (from 0) of the page, as the event that its webhook
+	 * would have become. As normalise; STATUS_MISSING: this one tells of
+	 * nothing. */
+	enum status (*tell)(const struct source_sweep *sweep,
+	    const struct source_reply *reply, size_t index, struct event *event,
+	    struct error *err);
+
+	/* On to the next page or list. STATUS_END: that was the last.
+	 * STATUS_INVALID: the lists are not what they must be. */
+	enum status (*turn)(struct source_sweep *sweep,
+	    const struct source_reply *reply, struct error *err);
+
+	/* Under which other ids what the event tells may be found by `tell`:
+	 * number `index` (from 0), in the event's memory; empty: no more. */
+	struct view (*alias)(struct event *event, size_t index);
+};
+
 struct source {
 	const char *name; /* also its file, symbol, schema and test folder */
 	const char *like; /* the contract of another source in place of all
@@ -117,6 +164,8 @@ struct source {
 	struct source_authentication authentication;
 	struct source_api api;
 	struct source_registration registration;
+
+	struct source_reconciliation reconciliation;
 
 	/* Which column of a CSV file names the severity; NULL for none. */
 	const char *severity_column;

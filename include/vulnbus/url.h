@@ -17,9 +17,10 @@ enum status
 url_decode(struct view text, struct buffer *out) MUST_CHECK;
 
 /* Appends `base` and `template` (config: api.paths), each "{id}" in the
- * template replaced by the encoded `id`, any other "{name}" by `other`. */
+ * template replaced by the encoded `id`, "{page}" by `page`, any other "{name}"
+ * by `other`. */
 void
-url_fill(struct view base, struct view template, struct view id,
+url_fill(struct view base, struct view template, struct view id, uint32_t page,
     struct view other, struct buffer *out);
 
 /* The same scheme, host and port; false unless both are absolute. */

@@ -19,7 +19,22 @@ struct progress {
 	unsigned char digest[SHA256_BYTES];
 };
 
-enum work_state { WORK_WAITING, WORK_DONE };
+/* How far a source's lists are read, and what that sweep is of. */
+struct cursor {
+	int64_t since_ms;
+	int64_t until_ms; /* 0: it has not begun */
+	uint32_t list;
+	uint32_t page;
+};
+
+enum work_state {
+	WORK_WAITING,
+	WORK_DONE,
+	WORK_FORGOTTEN, /* its state record is to go */
+};
+
+/* What the keys of sweeps begin with, and no event's id does. */
+#define WORK_SWEEP_PREFIX ":cursor:"
 
 /* What is committed of an event, or is about to be. */
 struct work_status {
@@ -29,6 +44,7 @@ struct work_status {
 	int64_t attempts; /* that failed */
 	int64_t polls;    /* that found the vendor not ready */
 	struct progress progress;
+	struct cursor cursor; /* of a sweep */
 };
 
 struct conversation;
@@ -41,6 +57,8 @@ struct work {
 	int64_t offset;        /* of its event */
 	int64_t state_offset;  /* of its last committed state record, or -1 */
 	int64_t sent_offset;   /* of the one in the open transaction, or -1 */
+	bool is_sweep;         /* no event, but a reading of lists */
+	bool is_note;          /* nor that: another id of an event, done */
 	bool is_json;          /* format of `value` */
 	struct buffer value;   /* owned; the event as it was on the topic;
 				* empty: only the state topic has it */
@@ -76,6 +94,16 @@ work_from_event(const struct kafka_record *record, int64_t now_ms,
 struct work *
 work_from_wreck(
     const struct kafka_record *record, enum topic origin, int64_t now_ms);
+
+/* A sweep, first due at `due_ms`; `value` is what stands for its event. NULL:
+ * no memory. */
+struct work *
+work_new_sweep(struct view key, const struct kafka_record *event,
+    int64_t due_ms, int64_t since_ms);
+
+/* Another id under which an event is known from now on. NULL: no memory. */
+struct work *
+work_new_note(struct view key, int64_t now_ms);
 
 void
 work_free(struct work *work);
@@ -123,7 +151,8 @@ work_load(struct work *work, struct work *loaded);
 bool
 work_is_loaded(const struct work *work);
 
-/* State records: `work->next` as the value to write, and back. */
+/* State records: `work->next` as the value to write, and back. Nothing is
+ * written of what is forgotten. */
 enum status
 work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
     struct error *err) MUST_CHECK;

@@ -29,6 +29,8 @@ struct worker {
 	int event_fd; /* readable when there are events */
 	bool is_intake_paused;
 	bool is_broken;         /* the session must be begun again */
+	bool is_sweep_owed;     /* by partitions or sources that are new */
+	uint64_t round;         /* counted from 1 */
 	size_t state_bytes_max; /* of an event: its state must fit a record */
 	int64_t tidied_at_ms;
 	atomic_bool *is_stopping;
@@ -65,10 +67,32 @@ intake_callbacks(struct worker *worker);
 int64_t
 reconcile_every_ms(const struct worker *worker, struct view source);
 
-/* Makes the events that a request's replies tell and that are not known. */
+/* Is the event known in the conversation's partition, by whatever id? */
+bool
+reconcile_is_known(struct worker *worker,
+    const struct conversation *conversation, struct event *event);
+
+/* The event becomes a record. */
+enum status
+reconcile_event(struct worker *worker, const struct conversation *conversation,
+    struct event *event, struct error *err) MUST_CHECK;
+
+/* Makes the events that a request's replies tell. */
 enum status
 reconcile_complete(struct worker *worker, struct conversation *conversation,
     struct error *err) MUST_CHECK;
+
+/* sweep.c: what the vendors list, and nobody told. */
+void
+sweep_begin(struct worker *worker);
+
+/* What an event that is taken in means for later sweeps. */
+void
+sweep_note(
+    struct worker *worker, struct partition *partition, struct work *work);
+
+void
+sweep_settle(struct worker *worker, struct conversation *conversation);
 
 /* outcome.c: what the vendors said becomes records, or another try. */
 rows_row_f outcome_on_row;

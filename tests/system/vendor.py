@@ -13,6 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 from signing import Signer
 
@@ -168,6 +169,7 @@ class Vendor:
         self.key_path = "/api/webhook.key"
         self.key_body = None         # by default the signer's public key as PEM
         self.items = {}              # path, with its query -> document
+        self.lists = {}              # path, without its query -> documents, oldest first
         self.exports = {}
         self.asked = []              # bodies of the requests for an export
         self.asked_reply = None      # by default 201 with ids from 212
@@ -217,6 +219,10 @@ class Vendor:
 
     def usual(self, path):
         self._scripts.pop(path, None)
+
+    def pages(self, path):
+        """The calls for a list, whatever their query."""
+        return [seen for seen in list(self.seen) if urlsplit(seen.path).path == path]
 
     def calls(self, path):
         return [seen for seen in list(self.seen) if seen.path == path]
@@ -313,6 +319,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer(Reply(401, body=b'{"error":"unauthorized"}'))
         if self.path in vendor.items:
             return self.answer(Reply(body=json.dumps(vendor.items[self.path]).encode()))
+        if urlsplit(self.path).path in vendor.lists:
+            return self.answer(self.page())
         head, _, number = self.path.rpartition("/")
         if head == "/api/v2/exports" and number in vendor.exports:
             return self.answer(Reply(body=json.dumps(self.export(number)).encode()))
@@ -333,6 +341,23 @@ class _Handler(BaseHTTPRequestHandler):
         vendor.asked.append(json.loads(body))
         return self.answer(vendor.asked_reply or
                            Reply(201, body=json.dumps({"id": str(211 + len(vendor.asked))}).encode()))
+
+    def page(self):
+        """One page of a list, as Probely's reference has it."""
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        page, length = (int(query.get(name, [default])[0])
+                        for name, default in (("page", 1), ("length", 10)))
+        items = list(self.vendor.lists[path])
+        if "completed__gte" in query:
+            items = [each for each in items if each["completed"] >= query["completed__gte"][0]]
+        if query.get("ordering", [""])[0].startswith("-"):
+            items.reverse()
+        pages = max(1, -(-len(items) // length))
+        if page > pages:
+            return Reply(404, body=b'{"detail":"Invalid page."}')
+        return Reply(body=json.dumps({
+            "count": len(items), "page_total": pages, "page": page, "length": length,
+            "results": items[(page - 1) * length:page * length]}).encode())
 
     def export(self, number):
         export = self.vendor.exports[number]

@@ -92,6 +92,7 @@ templates_take_ids(void **state)
 		{ "/open{", "x", BASE "/open{" },
 		{ "/t/{target}/f/{id}/", "7", BASE "/t/o%2Fo/f/7/" },
 		{ "/c/{id}?since={since}", "x", BASE "/c/x?since=o%2Fo" },
+		{ "/c?page={page}&x={id}", "1", BASE "/c?page=12&x=1" },
 		{ "/{}/{Id}", "x", BASE "/o%2Fo/o%2Fo" },
 	};
 
@@ -101,7 +102,7 @@ templates_take_ids(void **state)
 
 		buffer_init(&out, 100);
 		url_fill(VIEW(BASE), view_of(cases[i].template),
-		    view_of(cases[i].id), VIEW("o/o"), &out);
+		    view_of(cases[i].id), 12, VIEW("o/o"), &out);
 		assert_view(buffer_view(&out), cases[i].expected);
 		buffer_clear(&out);
 	}
