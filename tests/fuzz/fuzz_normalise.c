@@ -108,6 +108,46 @@ try(const struct source *source, const struct json_document *document)
 	}
 }
 
+/* The document as a page of each of the vendor's lists. */
+static void
+sweep(const struct source *source, const struct json_document *document)
+{
+	const struct source_reconciliation *how = &source->reconciliation;
+	const struct source_reply reply = { .code = 200,
+		.document = json_root(document) };
+	struct source_sweep at = { .source = VIEW("acme"),
+		.subject = VIEW("example.com"),
+		.since_ms = 1597363200000,
+		.until_ms = 1598539393000,
+		.page = 1 };
+	enum status status = STATUS_OK;
+	struct source_request request;
+	struct error err = { "" };
+
+	for (int page = 0; page < 4 && status == STATUS_OK; page++) {
+		how->ask(&at, &request);
+		REQUIRE(
+		    memchr(request.other, '\0', sizeof(request.other)) != NULL);
+		for (size_t i = 0; i < 100 && status != STATUS_END; i++) {
+			struct event event;
+
+			event_init(&event);
+			event.source = at.source;
+			event.vendor = view_of(source->name);
+			event.proof = VIEW("api");
+			status = how->tell(&at, &reply, i, &event, &err);
+			if (status == STATUS_OK &&
+			    event_check(&event, &err) == STATUS_OK) {
+				require_round_trip(&event);
+				for (size_t k = 0; k < 4; k++)
+					(void)how->alias(&event, k);
+			}
+			event_clear(&event);
+		}
+		status = how->turn(&at, &reply, &err);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -118,8 +158,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (json_parse(text, &document, &err) != STATUS_OK)
 		return 0;
 	for (size_t i = 0; source_all[i] != NULL; i++)
-		if (source_all[i]->like == NULL)
+		if (source_all[i]->like == NULL) {
 			try(source_all[i], document);
+			if (source_all[i]->reconciliation.swept !=
+			    SOURCE_SWEPT_NOTHING)
+				sweep(source_all[i], document);
+		}
 	json_free(document);
 	return 0;
 }

@@ -95,7 +95,7 @@ def test_what_waits_on_the_topic_is_not_found_a_second_time(site):
     site.start()
     swept(site, 1)
     site.enricher.kill()
-    bodies = [finding(site, number) for number in range(300)]
+    bodies = [finding(site, number) for number in range(1500)]
     names = [told(site, site.web, body) for body in bodies]
     site.web.stub.lists[EVENTS] += bodies
     site.enricher.start()
