@@ -188,7 +188,7 @@ const struct config_key config_keys[] = {
 	  .prose = "The name in routes, keys and metric labels: a-z, 0-9 and -." },
 	{ "sources[].vendor", TEXT(config_source, vendor),
 	  .is_required = true, .maximum = 63, .example = "taegis-vdr",
-	  .prose = "One of taegis-vdr, delve, securityscorecard, probely." },
+	  .prose = "Whose webhooks these are; a vendor that is not known is refused with the names of all." },
 	{ "sources[].base_url", URL(config_source, base_url),
 	  .example = "https://acme.vdr.secureworks.com",
 	  .prose = "Where the vendor's API is; some vendors have a default." },

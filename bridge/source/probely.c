@@ -318,6 +318,32 @@ alias(struct event *event, size_t index)
 	return scan_end_id(event, end);
 }
 
+/* In tens. 0 is the risk of a target without findings, which is no severity. */
+static const struct source_word severities[] = {
+	{ "40", "critical" },
+	{ "30", "high" },
+	{ "20", "medium" },
+	{ "10", "low" },
+	{ NULL },
+};
+
+/* What is not at its end yet has begun. */
+static const struct source_word states[] = {
+	{ "completed", "completed" },
+	{ "completed_with_errors", "completed" },
+	{ "failed", "failed" },
+	{ "canceled", "canceled" },
+	{ "canceling", "started" },
+	{ "finishing_up", "started" },
+	{ "paused", "started" },
+	{ "pausing", "started" },
+	{ "queued", "started" },
+	{ "resuming", "started" },
+	{ "started", "started" },
+	{ "under_review", "started" },
+	{ NULL },
+};
+
 const struct source source_probely = {
 	.name = "probely",
 	.default_base_url = "https://api.probely.com",
@@ -346,6 +372,8 @@ const struct source source_probely = {
 	    .tell = tell,
 	    .turn = turn,
 	    .alias = alias },
+	.severities = severities,
+	.states = states,
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = probely_enrich,

@@ -231,6 +231,16 @@ alias(struct event *event, size_t index)
 	return index < 2 && ms >= 0 ? day_id(event, ms) : VIEW("");
 }
 
+/* "positive" is a signal that is good. */
+static const struct source_word severities[] = {
+	{ "critical", "critical" },
+	{ "high", "high" },
+	{ "medium", "medium" },
+	{ "low", "low" },
+	{ "info", "info" },
+	{ NULL },
+};
+
 const struct source source_securityscorecard = {
 	.name = "securityscorecard",
 	.default_base_url = "https://api.securityscorecard.io",
@@ -280,6 +290,7 @@ const struct source source_securityscorecard = {
 	    .tell = tell,
 	    .turn = turn,
 	    .alias = alias },
+	.severities = severities,
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = securityscorecard_enrich,

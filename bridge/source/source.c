@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all vendors share: the lookup by name, and the tables that make their
- * words comparable. */
+ * What all vendors share: the lookup by name, and the reading of their tables.
+ */
 #include "vulnbus/source.h"
 
 #include "vulnbus/json.h"
@@ -28,81 +28,26 @@ source_names(struct buffer *out)
 		    out, "%s%s", i == 0 ? "" : ", ", source_all[i]->name);
 }
 
-struct word {
-	const char *vendor;
-	const char *theirs;
-	const char *ours;
-};
-
 static struct view
-look_up(const struct word *words, size_t count, const char *vendor,
-    struct view theirs)
+look_up(const struct source_word *words, struct view theirs)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(words[i].vendor, vendor) == 0 &&
-		    strlen(words[i].theirs) == theirs.len &&
-		    strncasecmp(words[i].theirs, theirs.data, theirs.len) == 0)
-			return view_of(words[i].ours);
+	for (; words != NULL && words->theirs != NULL; words++)
+		if (strlen(words->theirs) == theirs.len &&
+		    strncasecmp(words->theirs, theirs.data, theirs.len) == 0)
+			return view_of(words->ours);
 	return VIEW("");
 }
-
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
-
-/* VDR knows no "high" and no "low": critical, medium, warning, info. */
-static const struct word severities[] = {
-	{ "taegis-vdr", "critical", "critical" },
-	{ "taegis-vdr", "medium", "medium" },
-	{ "taegis-vdr", "warning", "low" },
-	{ "taegis-vdr", "info", "info" },
-	/* Probely counts in tens. Its 0 is the risk of a target without
-	 * findings, which is no severity. */
-	{ "probely", "40", "critical" },
-	{ "probely", "30", "high" },
-	{ "probely", "20", "medium" },
-	{ "probely", "10", "low" },
-	/* "positive" is a signal that is good. */
-	{ "securityscorecard", "critical", "critical" },
-	{ "securityscorecard", "high", "high" },
-	{ "securityscorecard", "medium", "medium" },
-	{ "securityscorecard", "low", "low" },
-	{ "securityscorecard", "info", "info" },
-};
-
-/* "done" and "failed" are the webhook's words (Using VDR Webhooks), "pending"
- * an export's, the rest VdrScan.status of the Taegis API. */
-static const struct word states[] = {
-	{ "taegis-vdr", "done", "completed" },
-	{ "taegis-vdr", "failed", "failed" },
-	{ "taegis-vdr", "pending", "started" },
-	{ "taegis-vdr", "new", "started" },
-	{ "taegis-vdr", "picked", "started" },
-	{ "taegis-vdr", "progress", "started" },
-	{ "taegis-vdr", "cancel", "canceled" },
-	/* What is not at its end yet has begun. */
-	{ "probely", "completed", "completed" },
-	{ "probely", "completed_with_errors", "completed" },
-	{ "probely", "failed", "failed" },
-	{ "probely", "canceled", "canceled" },
-	{ "probely", "canceling", "started" },
-	{ "probely", "finishing_up", "started" },
-	{ "probely", "paused", "started" },
-	{ "probely", "pausing", "started" },
-	{ "probely", "queued", "started" },
-	{ "probely", "resuming", "started" },
-	{ "probely", "started", "started" },
-	{ "probely", "under_review", "started" },
-};
 
 struct view
 source_severity(const struct source *source, struct view word)
 {
-	return look_up(severities, COUNT(severities), source->name, word);
+	return look_up(source->severities, word);
 }
 
 struct view
 source_state(const struct source *source, struct view word)
 {
-	return look_up(states, COUNT(states), source->name, word);
+	return look_up(source->states, word);
 }
 
 static struct view

@@ -156,6 +156,12 @@ struct source_reconciliation {
 	struct view (*alias)(struct event *event, size_t index);
 };
 
+/* A vendor's word, in any case, and ours. */
+struct source_word {
+	const char *theirs; /* NULL ends the list */
+	const char *ours;
+};
+
 struct source {
 	const char *name; /* also its file, symbol, schema and test folder */
 	const char *like; /* the contract of another source in place of all
@@ -166,6 +172,12 @@ struct source {
 	struct source_registration registration;
 
 	struct source_reconciliation reconciliation;
+
+	/* What makes vendors comparable. Severities become critical, high,
+	 * medium, low or info; the status of a scan or export started,
+	 * completed, failed or canceled. NULL: it has none. */
+	const struct source_word *severities;
+	const struct source_word *states;
 
 	/* Which column of a CSV file names the severity; NULL for none. */
 	const char *severity_column;
@@ -260,13 +272,11 @@ source_find(const char *vendor);
 void
 source_names(struct buffer *out);
 
-/* The one explicit table of severities: a vendor's word in any case to
- * critical, high, medium, low or info. Empty when it is not known. */
+/* A vendor's severity in our words; empty when it is not known. */
 struct view
 source_severity(const struct source *source, struct view word);
 
-/* The normalised word of a scan's or export's status: started, completed,
- * failed, canceled. Empty when it is not known. */
+/* The same of a scan's or export's status. */
 struct view
 source_state(const struct source *source, struct view word);
 

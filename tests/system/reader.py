@@ -68,7 +68,7 @@ def murmur2(data: bytes) -> int:
 
 @functools.lru_cache(None)
 def schema(name):
-    documents = [json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")]
+    documents = [json.loads(path.read_text()) for path in SCHEMAS.rglob("*.json")]
     registry = Registry().with_resources(
         (document["$id"], Resource.from_contents(document))
         for document in documents if "$id" in document)
@@ -116,6 +116,11 @@ def check(record: Record, name: str, partitions: int):
     if stamp in value:
         assert record.timestamp == value[stamp], where
     errors = [f"{error.json_path}: {error.message}" for error in schema(name).iter_errors(value)]
+    for event in (value, value.get("event", {})):
+        if "attributes" in event and event["vendor"] != "unknown":
+            errors += [f"{error.json_path} of the attributes: {error.message}"
+                       for error in schema(f"vendors/{event['vendor']}").iter_errors(
+                           event["attributes"])]
     assert not errors, f"{errors} in {where}"
 
 

@@ -131,6 +131,8 @@ def test_a_scan_that_ended_is_found_even_if_no_event_is_listed(site):
     words = ["completed", "failed", "canceled", "completed"]
     missed = sorted(f"web:scan:{each['id']}:{word}" for each, word in zip(ended, words))
     once(site, "scans", [name, *missed])
+    site.enricher.kill()
+    site.enricher.start()
     swept(site)
     assert announced(site) == missed
     record = site.tap.one("scans", event_id=f"web:scan:{ended[1]['id']}:failed").value
