@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was promised against what is there: a pure function of what was sent, answered and read.
 
-    lost        answered 202, and not on events.v1
+    lost        answered 202, or withheld and listed by the API, and not on events.v1
     missing     on events.v1, and neither enriched nor a dead letter
     duplicated  one id twice among what a reader in read_committed sees of the enriched records,
                 or one event both enriched and a dead letter
@@ -29,6 +29,7 @@ class Attempt:
     error: str = ""
     key: str = ""
     rows: int = None            # of an export: what its file has
+    withheld: bool = False      # it was never sent: only the vendor's API lists it
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Line:
     acked: int = 0       # distinct ids answered 202
     refused: int = 0     # attempts answered 5xx
     unanswered: int = 0  # attempts without an answer
+    withheld: int = 0    # events whose webhook was never sent
     other: int = 0       # attempts answered with anything else
     on_topic: int = 0    # distinct ids on events.v1
     twice: int = 0       # of them, more than once (allowed)
@@ -98,11 +100,15 @@ def frozen(attempt, freezes):
 
 def count_attempts(lines, attempts, freezes, limit, details):
     ids = defaultdict(set)
-    acked = {}
+    acked, withheld = {}, set()
     for attempt in attempts:
         line = lines(attempt.source)
-        line.attempts += 1
         ids[attempt.source].add(attempt.id)
+        if attempt.withheld:
+            withheld.add(attempt.id)
+            line.withheld += 1
+            continue
+        line.attempts += 1
         if attempt.status is None:
             line.unanswered += 1
             continue
@@ -126,7 +132,7 @@ def count_attempts(lines, attempts, freezes, limit, details):
         lines(source).events = len(found)
     for attempt in acked.values():
         lines(attempt.source).acked += 1
-    return {id_: source for source, found in ids.items() for id_ in found}, acked
+    return {id_: source for source, found in ids.items() for id_ in found}, withheld.union(acked)
 
 
 def source_of(id_):
@@ -180,7 +186,7 @@ def account(attempts, records, freezes=(), answer_within=3.0):
     def lines(source):
         return by_source.setdefault(source, Line(source))
 
-    sent, acked = count_attempts(lines, attempts, freezes, answer_within + SLACK, details)
+    sent, promised = count_attempts(lines, attempts, freezes, answer_within + SLACK, details)
     by_event, attempts_of = defaultdict(list), defaultdict(list)
     for record in records:
         by_event[record.event].append(record)
@@ -193,7 +199,7 @@ def account(attempts, records, freezes=(), answer_within=3.0):
         problems.append((what, id_))
         details.append(f"{what}: {id_}{how}: {story(id_, attempts_of, by_event)}")
 
-    for id_ in acked:
+    for id_ in promised:
         if not any(r.topic in ("events", "dead-letters") for r in by_event.get(id_, ())):
             lines(source_of(id_)).lost += 1
             wrong("lost", id_)
@@ -244,7 +250,7 @@ def account(attempts, records, freezes=(), answer_within=3.0):
 
 
 COLUMNS = (("source", "name"), ("sent", "events"), ("attempts", "attempts"), ("acked", "acked"),
-           ("5xx", "refused"), ("no answer", "unanswered"), ("on events.v1", "on_topic"),
+           ("5xx", "refused"), ("no answer", "unanswered"), ("withheld", "withheld"), ("on events.v1", "on_topic"),
            ("(twice)", "twice"), ("lost", "lost"), ("enriched", "enriched"), ("rows", "rows"),
            ("dead-lettered", "dead"), ("duplicated", "duplicated"), ("missing", "missing"),
            ("unknown", "unknown"), ("rows wrong", "rows_wrong"), ("worst answer s", "worst"),

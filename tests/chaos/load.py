@@ -13,7 +13,8 @@ from pathlib import Path
 from accounting import Attempt
 from caller import Caller
 
-RESENT = 0.05   # share of acknowledged events that are delivered again
+RESENT = 0.05     # share of acknowledged events that are delivered again
+WITHHELD = 0.05   # share of the events that an API lists and no webhook tells
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Load:
 
     def _note(self, sender, event, told):
         line = {"id": event.id, "source": sender.name, "key": event.key, **told}
+        if sender.dialect.is_listed:
+            line["listed"] = event.body
         if event.rows is not None:
             line["rows"] = event.rows
         self.out.write(json.dumps(line) + "\n")
@@ -60,6 +63,9 @@ class Load:
 
     async def tell(self, sender, number, chance):
         for event in sender.dialect.story(number, chance):
+            if sender.dialect.is_listed and chance.random() < WITHHELD:
+                self._note(sender, event, {"sent": time.time(), "withheld": True})
+                continue
             acked = await self.deliver(sender, event)
             if acked and chance.random() < RESENT:
                 await asyncio.sleep(chance.choice((0.0, 0.2, 2.0, 8.0)))
@@ -130,5 +136,6 @@ class Process:
         if not self.path.exists():
             return []
         text = self.path.read_text()
-        return [Attempt(**json.loads(line)) for line in
-                text[:text.rfind("\n") + 1].splitlines()]
+        return [Attempt(**{name: value for name, value in json.loads(line).items()
+                           if name != "listed"})
+                for line in text[:text.rfind("\n") + 1].splitlines()]

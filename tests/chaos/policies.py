@@ -50,6 +50,7 @@ BACKOFF = Retry(10.0, (0.5, 1.0, 2.0, 4.0), for_ever=True)  # Probely: "exponent
 
 class Signed:
     """Taegis VDR and Delve: the token is the message. One scan id may fail, fail and succeed."""
+    is_listed = False   # by the vendor's API, so that what was withheld can be found
 
     def __init__(self, name, pem):
         self.name = name
@@ -88,6 +89,7 @@ def stamp(form="%Y-%m-%dT%H:%M:%S.000Z"):
 
 class SecurityScorecard:
     """Unsigned. `execution_id` is the same on each retry, and the time that of the first try."""
+    is_listed = False
 
     def __init__(self, name):
         self.name = name
@@ -107,6 +109,7 @@ class SecurityScorecard:
 
 class Probely:
     """Unsigned. Scans that start and end, findings, targets."""
+    is_listed = True
 
     def __init__(self, name):
         self.name = name

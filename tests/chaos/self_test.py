@@ -77,7 +77,10 @@ def cases():
     def refuse(attempts, records):
         return [*attempts, sent(one, 131.0, 0.1, 404)], records
 
-    return ((lose, "lost"), (double, "duplicated"), (miss, "missing"), (both, "duplicated"),
+    def withhold(attempts, records):
+        return [*attempts, sent("a:scan:88:0:done", status=None, withheld=True)], records
+
+    return ((lose, "lost"), (withhold, "lost"), (double, "duplicated"), (miss, "missing"), (both, "duplicated"),
             (invent, "unknown"), (shorten, "rows_wrong"), (repeat, "duplicated"),
             (swap, "rows_wrong"), (delay, "late"), (refuse, "other"))
 

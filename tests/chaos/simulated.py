@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vendors' APIs that know every scan, asset and export, and can be put into trouble."""
 
+import json
 import random
 import threading
 
@@ -103,6 +104,29 @@ class Sites(dict):
                 "site": {"host": "www.example.com", "verified": True}}
 
 
+class Listing:
+    """What the load has written down so far, in that order."""
+
+    def __init__(self, path):
+        self._path = path
+        self._read = 0
+        self._items = {}
+        self._lock = threading.Lock()
+
+    def __iter__(self):
+        with self._lock:
+            if self._path.exists():
+                with open(self._path, "rb") as lines:
+                    lines.seek(self._read)
+                    new = lines.read()
+                new = new[:new.rfind(b"\n") + 1]
+                self._read += len(new)
+                for line in map(json.loads, new.splitlines()):
+                    if "listed" in line:
+                        self._items.setdefault(line["id"], line["listed"])
+            return iter(sorted(self._items.values(), key=lambda item: item["occurred_at"]))
+
+
 WORLDS = {"taegis-vdr": (Items, "Bearer"), "delve": (Items, "Bearer"),
           "securityscorecard": (Companies, "Token"), "probely": (Sites, "JWT")}
 
@@ -114,6 +138,10 @@ class Simulated(Vendor):
         self.items = world()
         self.exports = Exports()
         self._scripts = Troubles()
+
+    def list(self, path):
+        """From now on the API lists the events of that file."""
+        self.lists = {"/events/": Listing(path), "/scans/": []}
 
     # --- trouble: begins, and usual() ends it ---
 
