@@ -93,7 +93,8 @@ KAFKA_DOORS = {f"bridge/net/{n}.c"
                for n in ("kafka", "kafka_bounds", "kafka_consumer",
                          "kafka_producer")}
 DOORS = [
-    (r"microhttpd\.h", {"bridge/net/http_server.c"}),
+    (r"microhttpd\.h", {"bridge/net/http_server.c",
+                        "bridge/net/http_request.c"}),
     (r"curl/.*", {"bridge/net/http_client.c"}),
     (r"librdkafka/.*", KAFKA_DOORS),
     (r"jansson\.h", {"bridge/core/json.c"}),
