@@ -88,6 +88,12 @@ http_request_peer(const struct http_request *request)
 	return info == NULL ? NULL : info->client_addr;
 }
 
+struct view
+http_request_subject(const struct http_request *request)
+{
+	return buffer_view(&request->subject);
+}
+
 int64_t
 http_request_started_us(const struct http_request *request)
 {

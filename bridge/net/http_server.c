@@ -5,10 +5,12 @@
 
 #include <microhttpd.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vulnbus/address.h"
+#include "vulnbus/http_tls.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
@@ -18,8 +20,39 @@
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options options;
+	struct http_tls *tls; /* of new connections; NULL: plain HTTP */
+	pthread_mutex_t tls_lock;
 	char address[ADDRESS_PORT_TEXT_BYTES];
 };
+
+static void *
+tls_session(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return info == NULL ? NULL : info->tls_session;
+}
+
+/* A connection's context is the TLS it began with. It is told to be closed
+ * when its session is gone. */
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *server = arg;
+	struct http_tls *tls;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_tls_release(*context);
+		return;
+	}
+	pthread_mutex_lock(&server->tls_lock);
+	tls = http_tls_hold(server->tls);
+	pthread_mutex_unlock(&server->tls_lock);
+	http_tls_begin(tls, tls_session(connection));
+	*context = tls;
+}
 
 static void
 on_completed(void *arg, struct MHD_Connection *connection, void **con_cls,
@@ -34,6 +67,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **con_cls,
 		return;
 	MHD_destroy_response(request->response);
 	buffer_clear(&request->body);
+	buffer_clear(&request->subject);
 	free(request);
 	*con_cls = NULL;
 }
@@ -43,6 +77,7 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
     const char *method, const char *path)
 {
 	struct http_request *request = calloc(1, sizeof(*request));
+	void *session = tls_session(connection);
 
 	if (request == NULL)
 		return NULL;
@@ -52,6 +87,10 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
 	request->path = view_of(path);
 	request->started_us = clock_steady_us();
 	buffer_init(&request->body, server->options.body_bytes_max);
+	buffer_init(&request->subject, CONFIG_TEXT_MAX);
+	/* Whatever the path says: how long it takes must not tell. */
+	if (session != NULL)
+		http_tls_subject(session, &request->subject);
 	return request;
 }
 
@@ -180,13 +219,24 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 	const struct http_server_options *o = &server->options;
 	const bool is_pool = o->threads > 1;
 	const bool is_v6 = address->ai_family == AF_INET6;
+	const bool is_tls = server->tls != NULL;
 	const unsigned flags = MHD_ALLOW_SUSPEND_RESUME |
+			       (is_tls ? MHD_USE_TLS : 0) |
 			       (is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
 					: MHD_USE_POLL_INTERNAL_THREAD) |
 			       (is_v6 ? MHD_USE_IPv6 : 0);
 	const struct MHD_OptionItem pool[] = {
 		{ is_pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
 		    (intptr_t)o->threads, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	const struct MHD_OptionItem tls[] = {
+		{ is_tls ? MHD_OPTION_NOTIFY_CONNECTION : MHD_OPTION_END,
+		    (intptr_t)on_connection, server },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+		    http_tls_no_certificate() },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0,
+		    (void *)(uintptr_t)HTTP_TLS_PRIORITIES },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
@@ -200,7 +250,18 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 	    (size_t)o->headers_bytes_max * 2 + 4096,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 	    keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-	    server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+	    server, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls,
+	    MHD_OPTION_END);
+}
+
+static void
+server_free(struct http_server *server)
+{
+	if (server == NULL)
+		return;
+	http_tls_release(server->tls);
+	pthread_mutex_destroy(&server->tls_lock);
+	free(server);
 }
 
 enum status
@@ -214,6 +275,8 @@ http_server_open(const struct http_server_options *options,
 	if (server == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	server->options = *options;
+	server->tls = http_tls_hold(options->tls);
+	pthread_mutex_init(&server->tls_lock, NULL);
 	status = address_resolve(options->listen, &address, err);
 	if (status != STATUS_OK)
 		goto out;
@@ -231,8 +294,21 @@ http_server_open(const struct http_server_options *options,
 out:
 	if (address != NULL)
 		freeaddrinfo(address);
-	free(server);
+	server_free(server);
 	return status;
+}
+
+void
+http_server_renew_tls(struct http_server *server, struct http_tls *tls)
+{
+	struct http_tls *former = server->tls;
+
+	if (former == NULL || tls == NULL)
+		return;
+	pthread_mutex_lock(&server->tls_lock);
+	server->tls = http_tls_hold(tls);
+	pthread_mutex_unlock(&server->tls_lock);
+	http_tls_release(former);
 }
 
 const char *
@@ -247,6 +323,6 @@ http_server_close(struct http_server **server)
 	if (*server == NULL)
 		return;
 	MHD_stop_daemon((*server)->daemon);
-	free(*server);
+	server_free(*server);
 	*server = NULL;
 }
