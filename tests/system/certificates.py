@@ -37,6 +37,16 @@ class Authority:
         self.file = folder / f"{name}.crt"
         self.file.write_bytes(pem(self.certificate))
 
+    @classmethod
+    def posing_as(cls, certificate, key, above):
+        """A certificate that is no authority's, used as one."""
+        made = cls.__new__(cls)
+        made.folder, made.above = above.folder, above
+        made.key = serialization.load_pem_private_key(key.read_bytes(), None)
+        made.certificate = x509.load_pem_x509_certificate(certificate.read_bytes())
+        made.subject = made.certificate.subject
+        return made
+
     @staticmethod
     def _sign(subject, key, by, is_ca=False, purpose=None, since=-DAY, until=DAY, host=None):
         now = datetime.now(timezone.utc)
@@ -51,13 +61,16 @@ class Authority:
                 x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         return made.sign(by.key, hashes.SHA256())
 
+    def chain(self):
+        """What a certificate needs beside it; the root is known already."""
+        return pem(self.certificate) + self.above.chain() if self.above else b""
+
     def issue(self, stem, subject=None, **more):
         """(certificate with its chain, key) as files."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(subject or named(stem), key, self, **more)
         files = self.folder / f"{stem}.crt", self.folder / f"{stem}.key"
-        chain = pem(self.certificate) if self.above else b""
-        files[0].write_bytes(pem(certificate) + chain)
+        files[0].write_bytes(pem(certificate) + self.chain())
         files[1].write_bytes(key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption()))
