@@ -91,7 +91,7 @@ http_request_peer(const struct http_request *request)
 struct view
 http_request_subject(const struct http_request *request)
 {
-	return buffer_view(&request->subject);
+	return request->subject;
 }
 
 int64_t

@@ -16,7 +16,7 @@ struct http_request {
 	const char *method;
 	struct view path;
 	struct buffer body;
-	struct buffer subject; /* of the client's certificate */
+	struct view subject; /* of the client's certificate; borrowed */
 	uint64_t body_bytes;
 	int64_t started_us;
 	bool is_body_dropped;

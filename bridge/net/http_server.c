@@ -25,33 +25,38 @@ struct http_server {
 	char address[ADDRESS_PORT_TEXT_BYTES];
 };
 
-static void *
-tls_session(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-	    connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-
-	return info == NULL ? NULL : info->tls_session;
-}
-
-/* A connection's context is the TLS it began with. It is told to be closed
- * when its session is gone. */
+/* A connection's context is its TLS; it is told to be closed when its session
+ * is gone. */
 static void
 on_connection(void *arg, struct MHD_Connection *connection, void **context,
     enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *server = arg;
+	const union MHD_ConnectionInfo *info;
 	struct http_tls *tls;
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		http_tls_release(*context);
+		http_tls_end(*context);
 		return;
 	}
 	pthread_mutex_lock(&server->tls_lock);
 	tls = http_tls_hold(server->tls);
 	pthread_mutex_unlock(&server->tls_lock);
-	http_tls_begin(tls, tls_session(connection));
-	*context = tls;
+	info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	*context = http_tls_begin(tls, info->tls_session);
+	http_tls_release(tls);
+}
+
+static struct view
+client_subject(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (info == NULL || info->socket_context == NULL)
+		return VIEW("");
+	return http_tls_subject(info->socket_context);
 }
 
 static void
@@ -67,7 +72,6 @@ on_completed(void *arg, struct MHD_Connection *connection, void **con_cls,
 		return;
 	MHD_destroy_response(request->response);
 	buffer_clear(&request->body);
-	buffer_clear(&request->subject);
 	free(request);
 	*con_cls = NULL;
 }
@@ -77,7 +81,6 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
     const char *method, const char *path)
 {
 	struct http_request *request = calloc(1, sizeof(*request));
-	void *session = tls_session(connection);
 
 	if (request == NULL)
 		return NULL;
@@ -87,10 +90,8 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
 	request->path = view_of(path);
 	request->started_us = clock_steady_us();
 	buffer_init(&request->body, server->options.body_bytes_max);
-	buffer_init(&request->subject, CONFIG_TEXT_MAX);
 	/* Whatever the path says: how long it takes must not tell. */
-	if (session != NULL)
-		http_tls_subject(session, &request->subject);
+	request->subject = client_subject(connection);
 	return request;
 }
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "vulnbus/crypto.h"
 #include "vulnbus/key_file.h"
@@ -19,6 +20,13 @@ struct http_tls {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_certificate_request_t request;
 	atomic_int holders;
+};
+
+struct http_tls_connection {
+	struct http_tls *tls;
+	gnutls_session_t session;
+	struct buffer subject; /* of the client's certificate, or empty */
+	time_t verified;       /* when it was; 0: not yet */
 };
 
 /* One of the files, and what to call it. */
@@ -222,18 +230,36 @@ http_tls_release(struct http_tls *tls)
 	free(tls);
 }
 
-/* Should this fail, the session keeps what libmicrohttpd gave it, and that has
- * no certificate. */
-void
+struct http_tls_connection *
 http_tls_begin(struct http_tls *tls, void *session)
 {
+	struct http_tls_connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL)
+		return NULL;
+	connection->tls = http_tls_hold(tls);
+	connection->session = session;
+	buffer_init(&connection->subject, CONFIG_TEXT_MAX);
+	/* Should this fail, the session keeps what libmicrohttpd gave it, and
+	 * that has no certificate. */
 	(void)gnutls_credentials_set(
 	    session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
 	gnutls_certificate_server_set_request(session, tls->request);
+	return connection;
 }
 
 void
-http_tls_subject(void *session, struct buffer *out)
+http_tls_end(struct http_tls_connection *connection)
+{
+	if (connection == NULL)
+		return;
+	buffer_clear(&connection->subject);
+	http_tls_release(connection->tls);
+	free(connection);
+}
+
+static void
+verify(struct http_tls_connection *connection)
 {
 	gnutls_typed_vdata_st purpose = {
 		.type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -241,17 +267,34 @@ http_tls_subject(void *session, struct buffer *out)
 	};
 	unsigned count = 0, problems = 0;
 	const gnutls_datum_t *chain = gnutls_certificate_get_peers(
-	    session, &count);
+	    connection->session, &count);
+	struct view certificate;
 
 	if (chain == NULL || count == 0 ||
-	    gnutls_certificate_verify_peers(session, &purpose, 1, &problems) <
-		0 ||
+	    gnutls_certificate_verify_peers(
+		connection->session, &purpose, 1, &problems) < 0 ||
 	    problems != 0)
 		return;
-	if (certificate_subject(
-		(struct view){ (const char *)chain[0].data, chain[0].size },
-		out) != STATUS_OK)
-		buffer_reset(out);
+	certificate = (struct view){ (const char *)chain[0].data,
+		chain[0].size };
+	if (certificate_subject(certificate, &connection->subject) !=
+		STATUS_OK ||
+	    buffer_status(&connection->subject) != STATUS_OK)
+		buffer_reset(&connection->subject);
+}
+
+/* Validity is counted in seconds: within one of them nothing can change. */
+struct view
+http_tls_subject(struct http_tls_connection *connection)
+{
+	const time_t now = time(NULL);
+
+	if (connection->verified != now) {
+		buffer_reset(&connection->subject);
+		verify(connection);
+		connection->verified = now;
+	}
+	return buffer_view(&connection->subject);
 }
 
 static int

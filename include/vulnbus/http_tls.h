@@ -33,19 +33,26 @@ http_tls_hold(struct http_tls *tls);
 void
 http_tls_release(struct http_tls *tls);
 
-/* What follows is for the door to libmicrohttpd; a session is its
- * MHD_CONNECTION_INFO_GNUTLS_SESSION. */
+/* What follows is for the door to libmicrohttpd, and for the one thread that a
+ * connection belongs to. */
 
-/* Before the handshake: gives the session `tls`, which must be held until the
- * session has ended. */
-void
+struct http_tls_connection;
+
+/* Before the handshake: gives a session (MHD_CONNECTION_INFO_GNUTLS_SESSION)
+ * all of `tls`, which is held until http_tls_end. NULL without memory: the
+ * handshake is going to fail. */
+struct http_tls_connection *
 http_tls_begin(struct http_tls *tls, void *session);
 
-/* Appends the subject (certificate_subject) of the client's certificate, or
- * nothing when there is none, or it is not one of ingress.tls.client_ca, not
- * valid now, or not for clients. */
+/* The session has ended. NULL is fine. */
 void
-http_tls_subject(void *session, struct buffer *out);
+http_tls_end(struct http_tls_connection *connection);
+
+/* The subject (certificate_subject) of the client's certificate; empty when
+ * there is none, or it is not one of ingress.tls.client_ca, not valid now, or
+ * not for clients. The view lives until the next call. */
+struct view
+http_tls_subject(struct http_tls_connection *connection);
 
 /* An MHD_OPTION_HTTPS_CERT_CALLBACK that has no certificate: libmicrohttpd
  * wants something to start with, and a session that http_tls_begin did not
