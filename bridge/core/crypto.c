@@ -377,7 +377,7 @@ certificate_subject(struct view der, struct buffer *out)
 		goto out;
 	len = BIO_get_mem_data(text, &data);
 	buffer_append(out, data, (size_t)len);
-	status = STATUS_OK;
+	status = buffer_status(out);
 out:
 	BIO_free(text);
 	X509_free(certificate);

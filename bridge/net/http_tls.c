@@ -277,9 +277,7 @@ verify(struct http_tls_connection *connection)
 		return;
 	certificate = (struct view){ (const char *)chain[0].data,
 		chain[0].size };
-	if (certificate_subject(certificate, &connection->subject) !=
-		STATUS_OK ||
-	    buffer_status(&connection->subject) != STATUS_OK)
+	if (certificate_subject(certificate, &connection->subject) != STATUS_OK)
 		buffer_reset(&connection->subject);
 }
 

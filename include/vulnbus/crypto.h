@@ -91,7 +91,7 @@ random_bytes(void *out, size_t len);
 
 /* Appends the subject of an X.509 certificate (DER) in the form of RFC 4514, as
  * "openssl x509 -noout -subject -nameopt RFC2253" prints it. STATUS_INVALID: it
- * is no certificate; STATUS_NO_MEMORY. */
+ * is no certificate; STATUS_NO_MEMORY, and what buffer_status says of `out`. */
 enum status
 certificate_subject(struct view der, struct buffer *out) MUST_CHECK;
 

@@ -20,8 +20,8 @@ struct site {
 	atomic_int holders;
 };
 
-/* Takes `config`, also when it fails. With `is_verifying` keys are loaded, and
- * those `former` (or NULL) had fetched are taken over; so is ingress.tls. */
+/* Takes `config`, also when it fails. With `is_verifying` keys and ingress.tls
+ * are loaded; keys that `former` (or NULL) had fetched are taken over. */
 enum status
 site_open(struct config *config, bool is_verifying, struct site *former,
     struct site **out_site, struct error *err) MUST_CHECK;
