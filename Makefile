@@ -11,7 +11,7 @@ KAFKA_JARS := $(BUILD)/kafka
 CC      ?= gcc
 # make V=1 shows the commands.
 say      = $(if $(V),,@echo "  $(1)	$@";)
-PACKAGES := rdkafka libmicrohttpd jansson libcurl libcrypto yaml-0.1 libssl sqlite3
+PACKAGES := rdkafka libmicrohttpd gnutls jansson libcurl libcrypto yaml-0.1 libssl sqlite3
 # msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
 MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 

@@ -89,9 +89,12 @@ warn_of_fixed(const struct config *boot, const struct config *config)
 	    strcmp(boot->topics.prefix, config->topics.prefix) != 0 ||
 	    is_other(boot->ingress.spool.path, config->ingress.spool.path) ||
 	    boot->ingress.spool.bytes_max != config->ingress.spool.bytes_max ||
-	    boot->ingress.answer_within_ms != config->ingress.answer_within_ms)
-		LOG_WARN("kafka, topics, addresses, spool and answer_within "
-			 "change at a restart");
+	    boot->ingress.answer_within_ms !=
+		config->ingress.answer_within_ms ||
+	    (boot->ingress.tls.certificate.path == NULL) !=
+		(config->ingress.tls.certificate.path == NULL))
+		LOG_WARN("kafka, topics, addresses, spool, answer_within and "
+			 "whether there is TLS change at a restart");
 }
 
 /* All or nothing: on any error the site in force stays. */
@@ -117,6 +120,7 @@ reload(struct ingress *ingress)
 		pthread_mutex_lock(&ingress->webhooks.lock);
 		ingress->webhooks.site = fresh;
 		pthread_mutex_unlock(&ingress->webhooks.lock);
+		http_server_renew_tls(ingress->server, fresh->tls);
 		warn_of_fixed(ingress->boot, fresh->config);
 		LOG_INFO("configuration reloaded",
 		    LOG_INT("sources", (int64_t)fresh->bindings.count));
@@ -204,6 +208,7 @@ open_port(struct ingress *ingress, struct error *err)
 		.connections_max = config->max_connections,
 		.headers_bytes_max = config->max_headers_bytes,
 		.body_bytes_max = config->max_body_bytes,
+		.tls = ingress->webhooks.site->tls,
 		.on_headers = port_on_headers,
 		.on_request = port_on_request,
 		.arg = &ingress->webhooks,
@@ -296,6 +301,14 @@ stop(struct ingress *ingress)
 	config_free(ingress->boot);
 }
 
+static enum status
+check(const struct config *config, struct error *err)
+{
+	const enum status status = bindings_check(config, err);
+
+	return status == STATUS_OK ? http_tls_check(config, err) : status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -303,8 +316,7 @@ main(int argc, char **argv)
 	struct config *config = NULL;
 	struct error err;
 	enum status status;
-	int exit_status = daemon_start(
-	    SERVICE, argc, argv, bindings_check, &config);
+	int exit_status = daemon_start(SERVICE, argc, argv, check, &config);
 
 	if (exit_status >= 0)
 		return exit_status;

@@ -95,13 +95,14 @@ route_of(const struct site *site, const struct http_request *request,
 {
 	const enum accept_route route = accept_route(site->config,
 	    &site->bindings, http_request_path(request), out_binding);
-	char peer[PEER_TEXT_BYTES];
+	char peer[PEER_TEXT_BYTES] = "";
 
-	if (route == ACCEPT_NOTHING ||
-	    (*out_binding)->config->hook.allow_from.count == 0)
+	if (route == ACCEPT_NOTHING)
 		return route;
-	answer_peer(request, site->config, peer);
-	if (accept_is_expected(*out_binding, peer))
+	if ((*out_binding)->config->hook.allow_from.count > 0)
+		answer_peer(request, site->config, peer);
+	if (accept_is_expected(
+		*out_binding, peer, http_request_subject(request)))
 		return route;
 	/* Counted, not logged: it has to take no longer than a stranger's. */
 	metric_add(

@@ -53,7 +53,7 @@ FLOW = {
     "ring": {"http_client", "keys"},
     "partition": {"kafka_consumer", "topics", "work"},
     "read_back": {"kafka_consumer", "partition", "topics", "work"},
-    "site": {"binding", "keys", "authenticate"},
+    "site": {"binding", "keys", "authenticate", "http_tls"},
     "work": {"encode"},
     "feed": {"binding", "credential", "site", "work"},
     "admin": {"http_server"},
@@ -93,7 +93,9 @@ KAFKA_DOORS = {f"bridge/net/{n}.c"
                for n in ("kafka", "kafka_bounds", "kafka_consumer",
                          "kafka_producer")}
 DOORS = [
-    (r"microhttpd\.h", {"bridge/net/http_server.c"}),
+    (r"microhttpd\.h", {"bridge/net/http_server.c",
+                        "bridge/net/http_request.c"}),
+    (r"gnutls/.*", {"bridge/net/http_tls.c"}),
     (r"curl/.*", {"bridge/net/http_client.c"}),
     (r"librdkafka/.*", KAFKA_DOORS),
     (r"jansson\.h", {"bridge/core/json.c"}),

@@ -229,3 +229,19 @@ config_check_hook_secret(struct view text)
 		       "(it stands in a path)";
 	return NULL;
 }
+
+/* The usual slips: the word in front, OpenSSL's own form (CN = x, O = y), and
+ * the old one (/O=y/CN=x). */
+const char *
+config_check_subject(struct view text)
+{
+	struct view rest = text;
+	const struct view type = view_cut(&rest, '=');
+
+	if (type.len == 0 || type.len == text.len ||
+	    !holds_only(type, LOWER UPPER DIGITS ".-") ||
+	    view_is(type, "subject"))
+		return "not a subject like CN=hooks.example.com,O=Example "
+		       "(openssl x509 -noout -subject -nameopt RFC2253)";
+	return NULL;
+}

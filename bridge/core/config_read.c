@@ -82,6 +82,12 @@ find_closest(const struct yaml_node *node, struct view path)
 	return node;
 }
 
+static struct config_place
+place_of(const struct yaml_node *node, struct view path)
+{
+	return key_place(find_closest(node, path));
+}
+
 /* What `name` is in `section` ("", "ingress.", "sources[].api."). */
 static enum child
 find_child(struct view section, const char *name, size_t *out_row)
@@ -130,8 +136,7 @@ refuse_missing(struct loader *l, const struct yaml_node *node,
     const struct config_key *key, struct view path)
 {
 	(void)error_set(l->err, STATUS_INVALID, "is missing");
-	return refuse(
-	    l, key_place(find_closest(node, path)), view_of(key->path), "");
+	return refuse(l, place_of(node, path), view_of(key->path), "");
 }
 
 static void *
@@ -243,8 +248,8 @@ fill_in(struct loader *l, const struct yaml_node *node)
 
 		/* A default may name an environment variable. */
 		if (status == STATUS_INVALID)
-			return refuse(l, key_place(find_closest(node, path)),
-			    view_of(key->path), "");
+			return refuse(
+			    l, place_of(node, path), view_of(key->path), "");
 		if (status != STATUS_OK)
 			return status;
 	}
@@ -292,6 +297,7 @@ read_source(struct loader *l, const struct yaml_node *node)
 	s->name_place = value_place(find_member(node, VIEW("name")));
 	s->vendor_place = value_place(find_member(node, VIEW("vendor")));
 	s->base_url_place = value_place(find_member(node, VIEW("base_url")));
+	s->subject_place = place_of(node, VIEW("hook.client_subject"));
 
 	enum status status = read_section(l, node, VIEW("sources[]."));
 
@@ -332,6 +338,20 @@ read_sources(struct loader *l, const struct yaml_node *node)
 }
 
 static enum status
+check_tls(const struct config *config, struct error *err)
+{
+	const struct config_tls *tls = &config->ingress.tls;
+
+	if (!tls->certificate.path && (tls->key.path || tls->client_ca.path))
+		return config_refuse(config, tls->certificate.place, err,
+		    "ingress.tls.certificate: is missing");
+	if (tls->certificate.path && !tls->key.path)
+		return config_refuse(
+		    config, tls->key.place, err, "ingress.tls.key: is missing");
+	return STATUS_OK;
+}
+
+static enum status
 check_together(struct loader *l)
 {
 	const struct config *c = l->config;
@@ -353,7 +373,7 @@ check_together(struct loader *l)
 		return refuse(
 		    l, value_place(at), VIEW("enricher.retry_from"), "");
 	}
-	return STATUS_OK;
+	return check_tls(c, l->err);
 }
 
 enum status
@@ -361,12 +381,17 @@ config_read(
     struct config *config, const struct yaml_node *root, struct error *err)
 {
 	struct loader l = { .root = root, .config = config, .err = err };
+	struct config_tls *tls = &config->ingress.tls;
 	enum status status = read_section(&l, root, VIEW(""));
 
+	config->kafka_place = place_of(root, VIEW("kafka"));
+	tls->certificate.place = place_of(
+	    root, VIEW("ingress.tls.certificate"));
+	tls->key.place = place_of(root, VIEW("ingress.tls.key"));
+	tls->client_ca.place = place_of(root, VIEW("ingress.tls.client_ca"));
 	if (status == STATUS_OK)
 		status = fill_in(&l, root);
 	if (status == STATUS_OK)
 		status = check_together(&l);
-	config->kafka_place = key_place(find_closest(root, VIEW("kafka")));
 	return status;
 }

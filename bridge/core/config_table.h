@@ -101,6 +101,7 @@ config_check_f config_check_url;
 config_check_f config_check_path;
 config_check_f config_check_connector;
 config_check_f config_check_hook_secret;
+config_check_f config_check_subject;
 
 /* True when `url`, which is well formed, would carry secrets in the clear to
  * another machine. */

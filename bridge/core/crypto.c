@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -354,4 +355,32 @@ void
 random_bytes(void *out, size_t len)
 {
 	require(RAND_bytes(out, (int)len));
+}
+
+enum status
+certificate_subject(struct view der, struct buffer *out)
+{
+	const unsigned char *at = (const unsigned char *)der.data;
+	X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
+	BIO *text = BIO_new(BIO_s_mem());
+	enum status status = STATUS_INVALID;
+	char *data = NULL;
+	long len;
+
+	if (text == NULL) {
+		status = STATUS_NO_MEMORY;
+		goto out;
+	}
+	if (certificate == NULL ||
+	    X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0,
+		XN_FLAG_RFC2253) < 0)
+		goto out;
+	len = BIO_get_mem_data(text, &data);
+	buffer_append(out, data, (size_t)len);
+	status = buffer_status(out);
+out:
+	BIO_free(text);
+	X509_free(certificate);
+	ERR_clear_error();
+	return status;
 }

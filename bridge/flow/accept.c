@@ -76,11 +76,14 @@ accept_route(const struct config *config, const struct bindings *bindings,
 }
 
 bool
-accept_is_expected(const struct binding *binding, const char *peer)
+accept_is_expected(
+    const struct binding *binding, const char *peer, struct view subject)
 {
 	const struct config_list *networks = &binding->config->hook.allow_from;
+	const char *wanted = binding->config->hook.client_subject;
 
-	return networks->count == 0 || address_is_in(networks, peer);
+	return (networks->count == 0 || address_is_in(networks, peer)) &&
+	       (wanted == NULL || view_is(subject, wanted));
 }
 
 enum status

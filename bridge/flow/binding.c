@@ -81,6 +81,12 @@ bind_source(const struct config *config, const struct config_source *source,
 		return config_refuse(config, source->place, err,
 		    "source \"%s\": %s sends no hook.app_secret", source->name,
 		    source->vendor);
+	if (source->hook.client_subject != NULL &&
+	    config->ingress.tls.client_ca.path == NULL)
+		return config_refuse(config, source->subject_place, err,
+		    "source \"%s\": hook.client_subject needs "
+		    "ingress.tls.client_ca",
+		    source->name);
 	sha256_of(view_of(source->hook.secret.value), out->secret_digest);
 	return check_paths(config, source, out->contract, err);
 }

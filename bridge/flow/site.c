@@ -18,6 +18,8 @@ site_open(struct config *config, bool is_verifying, struct site *former,
 	atomic_init(&site->holders, 1);
 	status = bindings_open(config, &site->bindings, err);
 	if (status == STATUS_OK && is_verifying)
+		status = http_tls_open(config, &site->tls, err);
+	if (status == STATUS_OK && is_verifying)
 		status = keyring_open(config, &site->bindings,
 		    former == NULL ? NULL : former->keyring, &site->keyring,
 		    err);
@@ -54,6 +56,7 @@ site_release(struct site *site)
 		return;
 	keyring_close(&site->keyring);
 	offenders_close(&site->offenders);
+	http_tls_release(site->tls);
 	bindings_close(&site->bindings);
 	if (!site->is_config_lent)
 		config_free(site->config);

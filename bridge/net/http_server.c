@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The door to libmicrohttpd. */
-#include "vulnbus/http_server.h"
+#include "http_request.h"
 
 #include <microhttpd.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "vulnbus/address.h"
+#include "vulnbus/http_tls.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
@@ -19,23 +20,44 @@
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options options;
+	struct http_tls *tls; /* of new connections; NULL: plain HTTP */
+	pthread_mutex_t tls_lock;
 	char address[ADDRESS_PORT_TEXT_BYTES];
 };
 
-struct http_request {
-	struct http_server *server;
-	struct MHD_Connection *connection;
-	const char *method;
-	struct view path;
-	struct buffer body;
-	uint64_t body_bytes;
-	int64_t started_us;
-	bool is_body_dropped;
-	bool is_suspended;
-	bool is_answered;
-	struct MHD_Response *response; /* owned until queued */
-	unsigned code;
-};
+/* A connection's context is its TLS; it is told to be closed when its session
+ * is gone. */
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *server = arg;
+	const union MHD_ConnectionInfo *info;
+	struct http_tls *tls;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_tls_end(*context);
+		return;
+	}
+	pthread_mutex_lock(&server->tls_lock);
+	tls = http_tls_hold(server->tls);
+	pthread_mutex_unlock(&server->tls_lock);
+	info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	*context = http_tls_begin(tls, info->tls_session);
+	http_tls_release(tls);
+}
+
+static struct view
+client_subject(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (info == NULL || info->socket_context == NULL)
+		return VIEW("");
+	return http_tls_subject(info->socket_context);
+}
 
 static void
 on_completed(void *arg, struct MHD_Connection *connection, void **con_cls,
@@ -68,6 +90,8 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
 	request->path = view_of(path);
 	request->started_us = clock_steady_us();
 	buffer_init(&request->body, server->options.body_bytes_max);
+	/* Whatever the path says: how long it takes must not tell. */
+	request->subject = client_subject(connection);
 	return request;
 }
 
@@ -196,13 +220,24 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 	const struct http_server_options *o = &server->options;
 	const bool is_pool = o->threads > 1;
 	const bool is_v6 = address->ai_family == AF_INET6;
+	const bool is_tls = server->tls != NULL;
 	const unsigned flags = MHD_ALLOW_SUSPEND_RESUME |
+			       (is_tls ? MHD_USE_TLS : 0) |
 			       (is_pool ? MHD_USE_EPOLL_INTERNAL_THREAD
 					: MHD_USE_POLL_INTERNAL_THREAD) |
 			       (is_v6 ? MHD_USE_IPv6 : 0);
 	const struct MHD_OptionItem pool[] = {
 		{ is_pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
 		    (intptr_t)o->threads, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	const struct MHD_OptionItem tls[] = {
+		{ is_tls ? MHD_OPTION_NOTIFY_CONNECTION : MHD_OPTION_END,
+		    (intptr_t)on_connection, server },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+		    http_tls_no_certificate() },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0,
+		    (void *)(uintptr_t)HTTP_TLS_PRIORITIES },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
@@ -216,7 +251,18 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 	    (size_t)o->headers_bytes_max * 2 + 4096,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 	    keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-	    server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+	    server, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls,
+	    MHD_OPTION_END);
+}
+
+static void
+server_free(struct http_server *server)
+{
+	if (server == NULL)
+		return;
+	http_tls_release(server->tls);
+	pthread_mutex_destroy(&server->tls_lock);
+	free(server);
 }
 
 enum status
@@ -230,6 +276,8 @@ http_server_open(const struct http_server_options *options,
 	if (server == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	server->options = *options;
+	server->tls = http_tls_hold(options->tls);
+	pthread_mutex_init(&server->tls_lock, NULL);
 	status = address_resolve(options->listen, &address, err);
 	if (status != STATUS_OK)
 		goto out;
@@ -247,8 +295,21 @@ http_server_open(const struct http_server_options *options,
 out:
 	if (address != NULL)
 		freeaddrinfo(address);
-	free(server);
+	server_free(server);
 	return status;
+}
+
+void
+http_server_renew_tls(struct http_server *server, struct http_tls *tls)
+{
+	struct http_tls *former = server->tls;
+
+	if (former == NULL || tls == NULL)
+		return;
+	pthread_mutex_lock(&server->tls_lock);
+	server->tls = http_tls_hold(tls);
+	pthread_mutex_unlock(&server->tls_lock);
+	http_tls_release(former);
 }
 
 const char *
@@ -263,138 +324,6 @@ http_server_close(struct http_server **server)
 	if (*server == NULL)
 		return;
 	MHD_stop_daemon((*server)->daemon);
-	free(*server);
+	server_free(*server);
 	*server = NULL;
-}
-
-const char *
-http_request_method(const struct http_request *request)
-{
-	return request->method;
-}
-
-struct view
-http_request_path(const struct http_request *request)
-{
-	return request->path;
-}
-
-struct header_search {
-	const char *name;
-	struct view value;
-	size_t count;
-	struct buffer *joined; /* or NULL */
-};
-
-/* With lengths: a NUL within a value must not cut it short. */
-static enum MHD_Result
-match_header(void *arg, enum MHD_ValueKind kind, const char *name,
-    size_t name_len, const char *value, size_t value_len)
-{
-	struct header_search *search = arg;
-
-	(void)name_len;
-	if (kind != MHD_HEADER_KIND || strcasecmp(name, search->name) != 0)
-		return MHD_YES;
-	search->value = (struct view){ value == NULL ? "" : value, value_len };
-	if (search->count++ > 0 && search->joined != NULL)
-		buffer_append(search->joined, ",", 1);
-	if (search->joined != NULL)
-		buffer_append_view(search->joined, search->value);
-	return MHD_YES;
-}
-
-struct view
-http_request_header(
-    const struct http_request *request, const char *name, size_t *out_count)
-{
-	struct header_search search = { .name = name, .value = VIEW("") };
-
-	if (name != NULL)
-		MHD_get_connection_values_n(request->connection,
-		    MHD_HEADER_KIND, match_header, &search);
-	*out_count = search.count;
-	return search.value;
-}
-
-void
-http_request_list(
-    const struct http_request *request, const char *name, struct buffer *out)
-{
-	struct header_search search = { .name = name, .joined = out };
-
-	MHD_get_connection_values_n(
-	    request->connection, MHD_HEADER_KIND, match_header, &search);
-}
-
-struct view
-http_request_body(const struct http_request *request)
-{
-	return buffer_view(&request->body);
-}
-
-void
-http_request_discard_body(struct http_request *request)
-{
-	request->is_body_dropped = true;
-}
-
-const struct sockaddr *
-http_request_peer(const struct http_request *request)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-	    request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-	return info == NULL ? NULL : info->client_addr;
-}
-
-int64_t
-http_request_started_us(const struct http_request *request)
-{
-	return request->started_us;
-}
-
-void
-http_request_suspend(struct http_request *request)
-{
-	request->is_suspended = true;
-	MHD_suspend_connection(request->connection);
-}
-
-static struct MHD_Response *
-make_response(const struct http_answer *answer)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-	    answer->body.len, (void *)(uintptr_t)answer->body.data,
-	    MHD_RESPMEM_MUST_COPY);
-	char seconds[16];
-
-	if (response == NULL)
-		return NULL;
-	if (answer->content_type != NULL)
-		MHD_add_response_header(
-		    response, "Content-Type", answer->content_type);
-	if (answer->allow != NULL)
-		MHD_add_response_header(response, "Allow", answer->allow);
-	if (answer->retry_after_s > 0) {
-		snprintf(seconds, sizeof(seconds), "%u", answer->retry_after_s);
-		MHD_add_response_header(response, "Retry-After", seconds);
-	}
-	return response;
-}
-
-/* Without memory for a response the connection is closed unanswered: the
- * vendor sees a failure, which is the truth. */
-void
-http_request_answer(
-    struct http_request *request, const struct http_answer *answer)
-{
-	struct MHD_Connection *connection = request->connection;
-	const bool is_suspended = request->is_suspended;
-
-	request->is_answered = true;
-	request->code = answer->code;
-	request->response = make_response(answer);
-	if (is_suspended)
-		MHD_resume_connection(connection);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "vulnbus/daemon.h"
+#include "vulnbus/http_tls.h"
 #include "vulnbus/tool.h"
 
 int
@@ -12,14 +14,20 @@ tool_check_config(struct tool *tool, int argc, char **argv)
 {
 	struct config *config = NULL;
 	int exit_status = tool_no_options(tool, argc, argv);
+	enum status status;
+	struct error err;
 
 	if (exit_status < 0)
 		exit_status = tool_load_config(tool, &config);
 	if (exit_status >= 0)
 		return exit_status;
-	printf("%s: ok\n", config->path);
+	status = http_tls_check(config, &err);
+	if (status == STATUS_OK)
+		printf("%s: ok\n", config->path);
+	else
+		fprintf(stderr, "%s\n", err.text);
 	config_free(config);
-	return EX_OK;
+	return status == STATUS_OK ? EX_OK : daemon_config_exit(status);
 }
 
 int

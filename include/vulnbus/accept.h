@@ -21,10 +21,13 @@ enum accept_route
 accept_route(const struct config *config, const struct bindings *bindings,
     struct view path, const struct binding **out_binding);
 
-/* Is `peer` (accept_peer) one of the source's hook.allow_from? Everybody is
- * when that is empty, nobody whose address is not known otherwise. */
+/* Is `peer` (accept_peer) one of the source's hook.allow_from, and the verified
+ * `subject` (http_request_subject) its hook.client_subject? Everybody is when
+ * these are not configured; otherwise nobody whose address is not known, or
+ * who shows no certificate. */
 bool
-accept_is_expected(const struct binding *binding, const char *peer);
+accept_is_expected(
+    const struct binding *binding, const char *peer, struct view subject);
 
 /* A VDR or Delve connector document ("Using VDR Webhooks": the delve.json
  * format): one URL for each kind of notification. */

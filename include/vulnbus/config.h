@@ -50,6 +50,12 @@ struct config_pairs {
 #define CONFIG_SOURCES_MAX 1000
 #define CONFIG_TEXT_MAX    4096
 
+/* A file that the configuration names. */
+struct config_file {
+	char *path;                /* or NULL */
+	struct config_place place; /* of its key; or where that is missing */
+};
+
 enum config_format { CONFIG_FORMAT_MSGPACK, CONFIG_FORMAT_JSON };
 
 struct config_kafka {
@@ -65,6 +71,12 @@ struct config_topics {
 	bool create;
 	int32_t partitions;
 	int32_t replication_factor; /* -1: the cluster's default */
+};
+
+struct config_tls {
+	struct config_file certificate; /* its path NULL: no TLS */
+	struct config_file key;
+	struct config_file client_ca;
 };
 
 struct config_ingress {
@@ -83,6 +95,7 @@ struct config_ingress {
 	uint32_t max_connections;
 	uint32_t bad_signatures_per_minute;
 	struct config_list trusted_proxies; /* addresses or CIDR */
+	struct config_tls tls;
 	struct {
 		char *path; /* NULL: no spool */
 		uint64_t bytes_max;
@@ -121,6 +134,7 @@ struct config_source {
 		struct secret secret;
 		struct config_list allow_from; /* addresses or CIDR */
 		struct secret app_secret;
+		char *client_subject; /* RFC 4514, or NULL */
 	} hook;
 	struct {
 		struct config_list key_files;
@@ -147,6 +161,7 @@ struct config_source {
 	struct config_place name_place;     /* of the value of `name` */
 	struct config_place vendor_place;   /* of the value of `vendor` */
 	struct config_place base_url_place; /* of the value of `base_url` */
+	struct config_place subject_place;  /* of hook.client_subject */
 	/* Private: by row of config_keys, the value held a ${...}. */
 	bool expanded[CONFIG_KEYS_MAX];
 };

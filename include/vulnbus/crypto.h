@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The door to OpenSSL: ES512 keys and signatures, SHA-256, comparison of
- * secrets, random bytes. */
+ * secrets, random bytes, subjects of certificates. */
 #ifndef VULNBUS_CRYPTO_H
 #define VULNBUS_CRYPTO_H
 
@@ -88,5 +88,11 @@ secret_equal(struct view a, struct view b);
 
 void
 random_bytes(void *out, size_t len);
+
+/* Appends the subject of an X.509 certificate (DER) in the form of RFC 4514, as
+ * "openssl x509 -noout -subject -nameopt RFC2253" prints it. STATUS_INVALID: it
+ * is no certificate; STATUS_NO_MEMORY, and what buffer_status says of `out`. */
+enum status
+certificate_subject(struct view der, struct buffer *out) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 
 struct http_server;
 struct http_request;
+struct http_tls;
 struct sockaddr;
 
 /* Called on a server thread. */
@@ -23,6 +24,7 @@ struct http_server_options {
 	uint32_t connections_max;
 	uint64_t headers_bytes_max; /* 431 above */
 	uint64_t body_bytes_max;    /* 413 above */
+	struct http_tls *tls;       /* NULL: plain HTTP; else held */
 	http_request_f *on_headers; /* may be NULL; answers to refuse a body */
 	http_request_f *on_request; /* the body is in: answers or suspends */
 	void *arg;
@@ -43,6 +45,12 @@ http_server_open(const struct http_server_options *options,
 /* The address it listens on, with the port it was given: "127.0.0.1:8080". */
 const char *
 http_server_address(const struct http_server *server);
+
+/* From now on new connections get `tls`, which is held; those that are open
+ * keep theirs. Nothing changes when either of them is NULL: whether a port
+ * speaks TLS is settled when it is opened. */
+void
+http_server_renew_tls(struct http_server *server, struct http_tls *tls);
 
 /* All suspended requests must have been answered. */
 void
@@ -80,6 +88,11 @@ http_request_list(
 /* NULL when the peer's address is not known. */
 const struct sockaddr *
 http_request_peer(const struct http_request *request);
+
+/* The subject (RFC 4514) of the client's certificate, verified as this request
+ * came in; empty without one that holds (http_tls_subject). */
+struct view
+http_request_subject(const struct http_request *request);
 
 /* When its headers were in (steady clock, microseconds). */
 int64_t

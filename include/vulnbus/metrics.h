@@ -19,7 +19,8 @@
 	    "Webhooks whose X-Signature disagrees with the configuration")     \
 	X(UNEXPECTED_PEERS, "vulnbus_unexpected_peers_total", "counter",       \
 	    "source", NULL,                                                    \
-	    "Requests with the right secret, but not of hook.allow_from")      \
+	    "Requests with the right secret, but not of hook.allow_from or "   \
+	    "hook.client_subject")                                             \
 	X(EVENTS_DELIVERED, "vulnbus_events_delivered_total", "counter",       \
 	    "source", NULL, "Webhooks whose events are on Kafka or spooled")   \
 	X(EVENTS_FAILED, "vulnbus_events_failed_total", "counter", "source",   \

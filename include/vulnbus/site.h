@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "vulnbus/authenticate.h"
+#include "vulnbus/http_tls.h"
 
 struct site {
 	struct config *config;
@@ -15,11 +16,12 @@ struct site {
 	struct bindings bindings;
 	struct keyring *keyring;     /* NULL in the enricher */
 	struct offenders *offenders; /* NULL in the enricher */
+	struct http_tls *tls;        /* NULL in the enricher, and without */
 	atomic_int holders;
 };
 
-/* Takes `config`, also when it fails. With `is_verifying` keys are loaded,
- * and those `former` (or NULL) had fetched are taken over. */
+/* Takes `config`, also when it fails. With `is_verifying` keys and ingress.tls
+ * are loaded; keys that `former` (or NULL) had fetched are taken over. */
 enum status
 site_open(struct config *config, bool is_verifying, struct site *former,
     struct site **out_site, struct error *err) MUST_CHECK;

@@ -150,6 +150,33 @@
 	"\x01\x48\xf7\x09\xa5\xd0\x3b\xb5\xc9\xb8\x89" \
 	"\x9c\x47\xae\xbb\x6f\xb7\x1e\x91\x38\x64\x09"
 
+/* Certificates (DER, base64url): one whose subject needs every escape, as
+ * "openssl x509 -noout -subject -nameopt RFC2253" prints it, and one without. */
+#define NAMED_CERTIFICATE \
+	"MIICATCCAaegAwIBAgIBATAKBggqhkjOPQQDAjCBiTELMAkGA1UEBhMCREUx" \
+	"KDAmBgNVBAoMH0V4YW1wbGUsICJTw7ZobmUiICsgPENvPjsgYT1iXGMxHjAK" \
+	"BgNVBAsMAyMxIDAQBgoJkiaJk_IsZAEBDAJ1NzEgMB4GCSqGSIb3DQEJARYR" \
+	"aG9va3NAZXhhbXBsZS5jb20xDjAMBgNVBAMMBSBhAGIKMB4XDTI2MDEwMTAw" \
+	"MDAwMFoXDTI3MDEwMTAwMDAwMFowgYkxCzAJBgNVBAYTAkRFMSgwJgYDVQQK" \
+	"DB9FeGFtcGxlLCAiU8O2aG5lIiArIDxDbz47IGE9YlxjMR4wCgYDVQQLDAMj" \
+	"MSAwEAYKCZImiZPyLGQBAQwCdTcxIDAeBgkqhkiG9w0BCQEWEWhvb2tzQGV4" \
+	"YW1wbGUuY29tMQ4wDAYDVQQDDAUgYQBiCjBZMBMGByqGSM49AgEGCCqGSM49" \
+	"AwEHA0IABMv3CvOvds5fHogfyEtEgaPGWJTAfOlzFx-qQqWXC910yJn8b4xn" \
+	"x7PBt7SrkXN0qMK3M8XopqJ-3MBCkGNsp9kwCgYIKoZIzj0EAwIDSAAwRQIh" \
+	"AM8a1laxRMHCl36peaW-EOHoK63Lk34vUezSOuOo9LfaAiANXvz6b6hGVISZ" \
+	"A280bJ-pWA3pGxFAfE6eisrKgLzgwg"
+#define NAMED_SUBJECT \
+	"CN=\\ a\\00b\\0A,emailAddress=hooks@example.com," \
+	"UID=u7+OU=\\#1\\ ," \
+	"O=Example\\, \\\"S\\C3\\B6hne\\\" \\+ \\<Co\\>\\; a=b\\\\c,C=DE"
+#define NAMELESS_CERTIFICATE \
+	"MIHsMIGToAMCAQICAQEwCgYIKoZIzj0EAwIwADAeFw0yNjAxMDEwMDAwMDBa" \
+	"Fw0yNzAxMDEwMDAwMDBaMAAwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATL" \
+	"9wrzr3bOXx6IH8hLRIGjxliUwHzpcxcfqkKllwvddMiZ_G-MZ8ezwbe0q5Fz" \
+	"dKjCtzPF6KaiftzAQpBjbKfZMAoGCCqGSM49BAMCA0gAMEUCIQCmySZsq9do" \
+	"tjtdG4tm5duD1a5CbDPbHE8eegqVd7myfQIgDnkB-PCV1gZbc-8tPM4pvQ0N" \
+	"3GtkFXi_D4VoSJnaBXU"
+
 /* clang-format on */
 
 #endif

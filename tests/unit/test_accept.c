@@ -23,13 +23,19 @@ load(const char *ingress)
 	buffer_init(&text, 10000);
 	buffer_print(&text,
 	    "kafka: {bootstrap_servers: b:9092}\n"
-	    "ingress:\n%s"
+	    "ingress:\n"
+	    "  tls: {certificate: /c, key: /k, client_ca: /a}\n%s"
 	    "sources:\n"
 	    "  - {name: acme, vendor: taegis-vdr, base_url: https://a.example,"
 	    " hook: {secret: " SECRET ", allow_from: [192.0.2.0/24,"
 	    " 198.51.100.7, \"2001:db8::/33\"]}}\n"
 	    "  - {name: other, vendor: delve, base_url: https://b.example,"
-	    " hook: {secret: " OTHER "}}\n",
+	    " hook: {secret: " OTHER "}}\n"
+	    "  - {name: shown, vendor: delve, base_url: https://c.example,"
+	    " hook: {secret: " OTHER ", client_subject: 'CN=v,O=A\\, B'}}\n"
+	    "  - {name: both, vendor: delve, base_url: https://d.example,"
+	    " hook: {secret: " OTHER ", client_subject: CN=v,"
+	    " allow_from: [192.0.2.0/24]}}\n",
 	    ingress);
 	assert_ok(
 	    config_parse("t.yaml", buffer_view(&text), &config, &err), &err);
@@ -320,12 +326,45 @@ whom_a_source_expects_is_configured(void **state)
 	load("  listen: 127.0.0.1:0\n");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(
-		    accept_is_expected(
-			bindings_find(&bindings, VIEW("acme")), cases[i].peer),
+		    accept_is_expected(bindings_find(&bindings, VIEW("acme")),
+			cases[i].peer, VIEW("")),
 		    cases[i].is_expected);
-		assert_true(accept_is_expected(
-		    bindings_find(&bindings, VIEW("other")), cases[i].peer));
+		assert_true(
+		    accept_is_expected(bindings_find(&bindings, VIEW("other")),
+			cases[i].peer, VIEW("")));
 	}
+	unload();
+}
+
+static void
+a_subject_is_expected_to_the_letter(void **state)
+{
+	static const struct {
+		const char *source, *peer;
+		struct view subject;
+		bool is_expected;
+	} cases[] = {
+		{ "shown", "", VIEW("CN=v,O=A\\, B"), true },
+		{ "shown", "", VIEW("CN=v,O=A\\, b"), false },
+		{ "shown", "", VIEW("CN=v,O=A\\, B,C=DE"), false },
+		{ "shown", "", VIEW("CN=v,O=A\\, "), false },
+		{ "shown", "", VIEW("O=A\\, B,CN=v"), false },
+		{ "shown", "", VIEW("CN=v,O=A\\, B\0"), false },
+		{ "shown", "", VIEW(""), false },
+		{ "both", "192.0.2.1", VIEW("CN=v"), true },
+		{ "both", "192.0.2.1", VIEW("CN=w"), false },
+		{ "both", "192.0.3.1", VIEW("CN=v"), false },
+		{ "other", "", VIEW("CN=anyone"), true },
+	};
+
+	(void)state;
+	load("");
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(
+		    accept_is_expected(
+			bindings_find(&bindings, view_of(cases[i].source)),
+			cases[i].peer, cases[i].subject),
+		    cases[i].is_expected);
 	unload();
 }
 
@@ -342,6 +381,7 @@ main(void)
 		cmocka_unit_test(a_header_of_any_length_is_harmless),
 		cmocka_unit_test(without_trusted_proxies_no_header_is_believed),
 		cmocka_unit_test(whom_a_source_expects_is_configured),
+		cmocka_unit_test(a_subject_is_expected_to_the_letter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,7 @@ defaults_fill_what_is_left_out(void **state)
 	assert_string_equal(c->ingress.listen, "0.0.0.0:8080");
 	assert_null(c->ingress.public_url);
 	assert_null(c->ingress.state_dir);
+	assert_null(c->ingress.tls.certificate.path);
 	assert_int_equal(c->ingress.answer_within_ms, 3000);
 	assert_int_equal(c->ingress.max_body_bytes, 1 << 20);
 	assert_int_equal(c->enricher.give_up_after_ms, 86400000);

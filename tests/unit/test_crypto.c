@@ -411,6 +411,35 @@ random_bytes_differ(void **state)
 	random_bytes(a, 0);
 }
 
+static void
+a_subject_is_what_openssl_prints(void **state)
+{
+	static const struct {
+		const char *certificate, *subject;
+	} cases[] = {
+		{ NAMED_CERTIFICATE, NAMED_SUBJECT },
+		{ NAMELESS_CERTIFICATE, "" },
+	};
+	struct buffer der, text;
+
+	(void)state;
+	buffer_init(&text, 1000);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		buffer_reset(&text);
+		decode(cases[i].certificate, &der);
+		assert_status(
+		    certificate_subject(buffer_view(&der), &text), STATUS_OK);
+		assert_view(buffer_view(&text), cases[i].subject);
+		der.len--;
+		assert_status(certificate_subject(buffer_view(&der), &text),
+		    STATUS_INVALID);
+		assert_view(buffer_view(&text), cases[i].subject);
+		buffer_clear(&der);
+	}
+	assert_status(certificate_subject(VIEW(""), &text), STATUS_INVALID);
+	buffer_clear(&text);
+}
+
 int
 main(void)
 {
@@ -431,6 +460,7 @@ main(void)
 		cmocka_unit_test(a_running_digest_goes_on),
 		cmocka_unit_test(secrets_are_equal_or_not),
 		cmocka_unit_test(random_bytes_differ),
+		cmocka_unit_test(a_subject_is_what_openssl_prints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
