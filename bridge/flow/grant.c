@@ -113,13 +113,14 @@ enum status
 grant_use(struct grant *grant, const struct binding *binding, struct error *err)
 {
 	unsigned char identity[SHA256_BYTES];
-	struct grant former = *grant;
+	struct grant former;
 
 	if (grant_is_asking(grant))
 		return STATUS_OK;
 	identify(binding, identity);
 	if (memcmp(identity, grant->identity, SHA256_BYTES) == 0)
 		return STATUS_OK;
+	former = *grant;
 	grant_init(grant);
 	grant->next = former.next;
 	grant->source = former.source;

@@ -145,7 +145,10 @@ on_done(struct http_call *call, const struct http_reply *reply, void *arg)
 		take_refusal(grant, reply);
 		return;
 	}
-	if (reply->error != NULL)
+	if (reply->is_truncated)
+		error_set(
+		    &grant->why, STATUS_UNAVAILABLE, "the reply is too long");
+	else if (reply->error != NULL)
 		error_set(&grant->why, STATUS_UNAVAILABLE, "%s", reply->error);
 	else
 		error_set(

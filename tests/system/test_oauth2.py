@@ -170,6 +170,19 @@ def test_a_new_refresh_token_is_in_its_file_before_the_access_token_is_used(site
     assert [file.name for file in site.folder.iterdir()] == ["refresh-token"]
 
 
+def test_what_is_under_way_when_the_program_ends_is_waited_for(site):
+    gate = threading.Event()
+    site.tokens.before = lambda: gate.wait(30)
+    site.start()
+    scan(site, "1")
+    until(lambda: site.tokens.forms, "the request")
+    site.enricher.terminate()
+    until(lambda: not site.enricher.ready(), "it is told")
+    gate.set()
+    assert site.enricher.wait() == 0
+    assert site.file.read_text() == "marker-refresh-1\n"
+
+
 def test_a_link_to_the_file_stays_one(site):
     link = site.file.with_name("link")
     link.symlink_to(site.file)
