@@ -239,6 +239,7 @@ main(int argc, char **argv)
 	run(&enricher);
 	pthread_join(enricher.signals, NULL);
 	admin_close(&enricher.admin);
+	grants_clear(&enricher.worker.grants);
 	site_release(enricher.worker.site);
 	site_release(enricher.boot);
 	close(enricher.wake_fd);

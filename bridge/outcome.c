@@ -239,7 +239,7 @@ settle(struct worker *w, struct conversation *c)
 	if (c->outcome != FETCH_REFUSED &&
 	    (c->http_status == 200 || c->http_status == 403 ||
 		c->http_status == 404))
-		feed_authorised(work->feed);
+		authorisation_accepted(c);
 	if (work->is_sweep && c->outcome != FETCH_REFUSED) {
 		sweep_settle(w, c);
 		worker_end_conversation(w, work);
@@ -260,7 +260,7 @@ settle(struct worker *w, struct conversation *c)
 		give_up(w, c, work->next.attempts + 1);
 		break;
 	case FETCH_REFUSED:
-		feed_unauthorised(work->feed, c->binding);
+		authorisation_refused(c);
 		if (!work->is_dirty)
 			worker_queue(w, work, work->committed.due_ms);
 		break;

@@ -147,8 +147,8 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 		w->loaded--;
 	else if (read_back(w, work, &err) != STATUS_OK)
 		goto later;
-	work->conversation = fetch_open(
-	    work, w->site, binding, w->client, outcome_on_row, w);
+	work->conversation = fetch_open(work, w->site, binding,
+	    work->feed->grant, w->client, outcome_on_row, w);
 	if (work->conversation == NULL)
 		goto later;
 	work->conversation->next = w->active;
@@ -173,9 +173,8 @@ start_due(struct worker *w)
 		const struct binding *binding = binding_of(w, feed);
 		struct work *work;
 
-		if (binding != NULL && feed->is_unauthorised &&
-		    feed_has_new_token(feed, binding))
-			feed_authorised(feed);
+		if (!authorisation_is_ready(w, feed, binding, now_ms))
+			continue;
 		while ((work = feed_next(
 			    &w->feeds, feed, binding, share, now_ms)) != NULL)
 			if (!start_work(w, work, binding))
@@ -215,7 +214,7 @@ may_linger(const struct worker *w)
 	for (const struct conversation *c = w->active; c != NULL; c = c->next)
 		if (c->is_paused)
 			return false;
-	return w->active != NULL;
+	return w->active != NULL || authorisation_is_under_way(w);
 }
 
 /* Requests out, replies in. While a transaction is committed no reply is read,
@@ -348,6 +347,7 @@ worker_close(struct worker *w)
 	w->has_commit = false;
 	consume_close(&w->consume);
 	w->is_broken = false;
+	authorisation_finish(w);
 	feeds_clear(&w->feeds);
 	http_client_close(&w->client);
 	encoded_clear(&w->encoded);
@@ -364,4 +364,7 @@ worker_use_site(struct worker *w, struct site *site)
 	for (struct feed *feed = w->feeds.first; feed != NULL;
 	     feed = feed->next)
 		feed_authorised(feed);
+	for (struct grant *grant = w->grants; grant != NULL;
+	     grant = grant->next)
+		grant->ask_at_ms = 0;
 }

@@ -47,6 +47,8 @@ FLOW = {
     # data and tables that stages share
     "binding": {"kafka"},
     "credential": {"binding"},
+    "oauth2": set(),
+    "grant": {"binding", "http_client", "oauth2"},
     "topics": {"kafka"},
     "encode": {"topics"},
     "keys": {"binding", "http_client", "ring"},
@@ -55,7 +57,7 @@ FLOW = {
     "read_back": {"kafka_consumer", "partition", "topics", "work"},
     "site": {"binding", "keys", "authenticate", "http_tls"},
     "work": {"encode"},
-    "feed": {"binding", "credential", "site", "work"},
+    "feed": {"binding", "credential", "grant", "site", "work"},
     "admin": {"http_server"},
     "shipment": set(),
     "spool_record": {"kafka", "topics"},
@@ -69,8 +71,8 @@ FLOW = {
     # the enricher
     "consume": {"kafka_consumer", "partition", "read_back", "topics",
                 "work"},
-    "fetch": {"binding", "credential", "http_client", "rows", "site",
-              "work"},
+    "fetch": {"binding", "credential", "grant", "http_client", "rows",
+              "site", "work"},
     "rows": {"work"},
     "commit": {"kafka_consumer", "kafka_producer", "topics", "work"},
 }
@@ -81,7 +83,8 @@ FLOW = {
 STAGE_SEAMS = {("site", "authenticate"), ("fetch", "rows")}
 
 # A subcommand sees no stage.
-TOOL_MAY = {"binding", "credential", "encode", "keys", "site", "topics"}
+TOOL_MAY = {"binding", "credential", "encode", "grant", "keys", "site",
+            "topics"}
 
 # Headers that are not named after a file: where they belong.
 HEADER_HOME = {"status": "core", "version": "core", "source": "interface",

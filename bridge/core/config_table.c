@@ -257,6 +257,15 @@ const struct config_key config_keys[] = {
 	{ "sources[].api_jwt.lifetime", DURATION(config_source, api_jwt.lifetime_ms),
 	  .fallback = "5m", RANGE(10 * S, D),
 	  .prose = "How long after `iat` that JWT expires." },
+	{ "sources[].api_oauth2.refresh_token_file", TEXT(config_source, api_oauth2.refresh_token_file),
+	  .prose = "The file of an OAuth2 refresh token: in place of `api.token` the API is shown the access token that it gives; a new refresh token is written back." },
+	{ "sources[].api_oauth2.client_id", TEXT(config_source, api_oauth2.client_id),
+	  .prose = "The OAuth2 client that the refresh token was given to." },
+	{ "sources[].api_oauth2.client_secret", SECRET(config_source, api_oauth2.client_secret),
+	  .prose = "That client's secret, if it has one; read again whenever it is needed." },
+	{ "sources[].api_oauth2.token_path", TEXT(config_source, api_oauth2.token_path),
+	  .fallback = "/auth/oauth2/token", .check = config_check_path,
+	  .prose = "The path beneath `base_url` that gives access tokens." },
 };
 /* clang-format on */
 

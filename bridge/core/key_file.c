@@ -2,11 +2,10 @@
 #include "vulnbus/key_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "vulnbus/file.h"
 
 enum status
 key_file_text(const char *path, struct buffer *out, struct error *err)
@@ -44,47 +43,17 @@ key_file_read(const char *path, struct jws_keys *keys, struct error *err)
 	return status;
 }
 
-static bool
-write_whole(int fd, struct view text)
-{
-	while (text.len > 0) {
-		const ssize_t done = write(fd, text.data, text.len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		text.data += done;
-		text.len -= (size_t)done;
-	}
-	return fsync(fd) == 0;
-}
-
-/* Written beside and renamed: a crash leaves the old file or the new one. */
 enum status
 key_file_write(const char *path, const struct jws_keys *keys, struct error *err)
 {
-	char temporary[4096];
 	struct buffer text;
 	enum status status = STATUS_OK;
-	int fd = -1;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >=
-	    (int)sizeof(temporary))
-		return error_set(err, STATUS_INVALID, "%s: too long", path);
 	buffer_init(&text, KEY_FILE_BYTES_MAX);
 	for (size_t i = 0; status == STATUS_OK && i < keys->count; i++)
 		status = es512_key_to_pem(keys->items[i], &text, err);
-	if (status != STATUS_OK)
-		goto out;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || !write_whole(fd, buffer_view(&text)) ||
-	    rename(temporary, path) != 0)
-		status = error_set(
-		    err, STATUS_UNAVAILABLE, "%s: %s", path, strerror(errno));
-out:
-	if (fd >= 0)
-		close(fd);
+	if (status == STATUS_OK)
+		status = file_replace(path, buffer_view(&text), 0644, err);
 	buffer_clear(&text);
 	return status;
 }

@@ -55,6 +55,33 @@ check_paths(const struct config *config, const struct config_source *source,
 	return STATUS_OK;
 }
 
+/* One way to be known to the API, and that one complete. */
+static enum status
+check_credentials(const struct config *config,
+    const struct config_source *source, struct error *err)
+{
+	const bool has_token = source->api.token.raw != NULL;
+	const bool has_key = source->api_jwt.key_file != NULL;
+	const bool has_file = source->api_oauth2.refresh_token_file != NULL;
+	const bool has_client = source->api_oauth2.client_id != NULL;
+
+	if (has_token && has_key)
+		return config_refuse(config, source->place, err,
+		    "source \"%s\": api.token or api_jwt, not both",
+		    source->name);
+	if (has_file && (has_token || has_key))
+		return config_refuse(config, source->place, err,
+		    "source \"%s\": %s or api_oauth2, not both", source->name,
+		    has_token ? "api.token" : "api_jwt");
+	if (has_file != has_client ||
+	    (source->api_oauth2.client_secret.raw != NULL && !has_file))
+		return config_refuse(config, source->place, err,
+		    "source \"%s\": api_oauth2 needs refresh_token_file and "
+		    "client_id",
+		    source->name);
+	return STATUS_OK;
+}
+
 static enum status
 bind_source(const struct config *config, const struct config_source *source,
     struct binding *out, struct error *err)
@@ -72,10 +99,6 @@ bind_source(const struct config *config, const struct config_source *source,
 		return config_refuse(config, source->place, err,
 		    "source \"%s\": %s has no default base_url", source->name,
 		    source->vendor);
-	if (source->api.token.raw != NULL && source->api_jwt.key_file != NULL)
-		return config_refuse(config, source->place, err,
-		    "source \"%s\": api.token or api_jwt, not both",
-		    source->name);
 	if (source->hook.app_secret.value != NULL &&
 	    out->contract->authentication.app_secret == NULL)
 		return config_refuse(config, source->place, err,
@@ -88,6 +111,9 @@ bind_source(const struct config *config, const struct config_source *source,
 		    "ingress.tls.client_ca",
 		    source->name);
 	sha256_of(view_of(source->hook.secret.value), out->secret_digest);
+	status = check_credentials(config, source, err);
+	if (status != STATUS_OK)
+		return status;
 	return check_paths(config, source, out->contract, err);
 }
 

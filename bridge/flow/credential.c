@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/credential.h"
 
+#include "vulnbus/file.h"
 #include "vulnbus/jws.h"
 #include "vulnbus/key_file.h"
 #include "vulnbus/timestamp.h"
@@ -12,6 +13,9 @@ read_file(const struct binding *binding, struct buffer *out, struct error *err)
 {
 	const struct config_source *source = binding->config;
 
+	if (source->api_oauth2.refresh_token_file != NULL)
+		return file_read(
+		    source->api_oauth2.refresh_token_file, out, err);
 	return source->api_jwt.key_file != NULL
 		   ? key_file_text(source->api_jwt.key_file, out, err)
 		   : secret_read(&source->api.token, out, err);
@@ -59,18 +63,22 @@ write_jwt(const struct binding *binding, struct view pem, struct buffer *out,
 }
 
 enum status
-credential_write(
-    const struct binding *binding, struct buffer *out, struct error *err)
+credential_write(const struct binding *binding, struct view access_token,
+    struct buffer *out, struct error *err)
 {
 	const bool is_jwt = binding->config->api_jwt.key_file != NULL;
 	struct buffer text;
-	enum status status;
+	enum status status = STATUS_OK;
 
-	if (!is_jwt && binding->config->api.token.raw == NULL)
+	if (!is_jwt && binding->config->api.token.raw == NULL &&
+	    access_token.len == 0)
 		return STATUS_OK;
 	buffer_init(&text, CREDENTIAL_BYTES_MAX);
 	buffer_print(out, "%s ", binding->contract->api.authorization);
-	status = read_file(binding, &text, err);
+	if (access_token.len > 0)
+		buffer_append_view(&text, access_token);
+	else
+		status = read_file(binding, &text, err);
 	if (status == STATUS_OK && is_jwt)
 		status = write_jwt(binding, buffer_view(&text), out, err);
 	else if (status == STATUS_OK)

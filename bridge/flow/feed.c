@@ -130,20 +130,32 @@ feed_pause(struct feed *feed, int64_t ms)
 /* While the vendor refuses the token, one call a minute finds out whether it
  * still does. */
 static bool
-may_ask(struct feed *feed, const struct binding *binding, double share)
+is_open(const struct feed *feed, const struct binding *binding)
 {
-	const int64_t now_ms = clock_steady_ms();
-
 	if (feed->active >= binding->config->api.max_concurrent)
 		return false;
-	if (feed->is_unauthorised && now_ms < feed->probe_at_ms)
+	if (feed->is_unauthorised && clock_steady_ms() < feed->probe_at_ms)
 		return false;
-	if (clock_wall_ms() < feed->ready_at_ms)
+	return clock_wall_ms() >= feed->ready_at_ms;
+}
+
+static bool
+may_ask(struct feed *feed, const struct binding *binding, double share)
+{
+	if (!is_open(feed, binding) || !spend(feed, binding, share))
 		return false;
-	if (!spend(feed, binding, share))
-		return false;
-	feed->probe_at_ms = now_ms + PROBE_EVERY_MS;
+	feed->probe_at_ms = clock_steady_ms() + PROBE_EVERY_MS;
 	return true;
+}
+
+bool
+feed_is_due(
+    const struct feed *feed, const struct binding *binding, int64_t now_ms)
+{
+	const struct heap_item *first = heap_first(&feed->waiting);
+
+	return first != NULL && first->due_ms <= now_ms &&
+	       is_open(feed, binding);
 }
 
 struct work *
@@ -186,7 +198,7 @@ feed_due_ms(const struct feed *feed, const struct binding *binding)
 {
 	const struct heap_item *first = heap_first(&feed->waiting);
 
-	if (first == NULL || feed->is_unauthorised ||
+	if (first == NULL || feed->is_unauthorised || feed->is_without_token ||
 	    (binding != NULL &&
 		feed->active >= binding->config->api.max_concurrent))
 		return INT64_MAX;
@@ -200,10 +212,10 @@ feed_unauthorised(struct feed *feed, const struct binding *binding)
 	if (!credential_digest(binding, feed->refused_token))
 		memset(feed->refused_token, 0, SHA256_BYTES);
 	metric_set(METRIC_SOURCE_AUTHORISED, feed->name, NULL, 0);
+	feed->probe_at_ms = clock_steady_ms() + PROBE_EVERY_MS;
 	if (feed->is_unauthorised)
 		return;
 	feed->is_unauthorised = true;
-	feed->probe_at_ms = clock_steady_ms() + PROBE_EVERY_MS;
 	LOG_WARN("the vendor refuses the token, its events wait",
 	    LOG_TEXT("source", feed->name));
 }

@@ -216,7 +216,8 @@ send_request(struct conversation *c, const struct source_request *request,
 	snprintf(trace, sizeof(trace), "traceparent: %s", c->work->trace);
 	status = make_url(c, request, &url, err);
 	if (status == STATUS_OK)
-		status = credential_write(c->binding, &authorization, err);
+		status = credential_write(c->binding,
+		    buffer_view(&c->access_token), &authorization, err);
 	if (status == STATUS_OK && is_file)
 		status = rows_open(&c->work->next.progress, c->row_bytes_max,
 		    c->on_row, c, &c->rows, err);
@@ -300,9 +301,21 @@ begin(struct conversation *c)
 	next_step(c);
 }
 
+static enum status
+take_access_token(struct conversation *c, const struct grant *grant)
+{
+	buffer_init(&c->access_token, OAUTH2_TOKEN_BYTES_MAX);
+	if (grant == NULL)
+		return STATUS_OK;
+	c->token_number = grant->number;
+	buffer_append_view(&c->access_token, buffer_view(&grant->access_token));
+	return buffer_status(&c->access_token);
+}
+
 struct conversation *
 fetch_open(struct work *work, struct site *site, const struct binding *binding,
-    struct http_client *client, rows_row_f *on_row, void *owner)
+    const struct grant *grant, struct http_client *client, rows_row_f *on_row,
+    void *owner)
 {
 	struct conversation *c = calloc(1, sizeof(*c));
 
@@ -324,6 +337,8 @@ fetch_open(struct work *work, struct site *site, const struct binding *binding,
 	else if (work->is_sweep &&
 		 binding_swept(binding) == SOURCE_SWEPT_NOTHING)
 		end(c, FETCH_RETRY, "the source is not reconciled");
+	else if (take_access_token(c, grant) != STATUS_OK)
+		end(c, FETCH_RETRY, "no memory");
 	else
 		begin(c);
 	return c;
@@ -339,6 +354,7 @@ fetch_close(struct conversation *c)
 	for (size_t i = 0; i < SOURCE_STEPS_MAX; i++)
 		json_free(c->documents[i]);
 	decoded_clear(&c->decoded);
+	grant_wipe(&c->access_token);
 	site_release(c->site);
 	free(c);
 }

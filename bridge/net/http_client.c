@@ -239,7 +239,8 @@ http_client_start(struct http_client *client,
 	    !add_header(call, "Authorization: ", options->authorization) ||
 	    !add_header(call, "Content-Type: ", options->content_type) ||
 	    !add_header(call, "", options->extra_header) ||
-	    !add_header(call, "Accept: ", "*/*")) {
+	    !add_header(call, "Accept: ",
+		options->accept != NULL ? options->accept : "*/*")) {
 		call_free(call);
 		return error_set(err, STATUS_NO_MEMORY, "HTTP call");
 	}

@@ -23,8 +23,9 @@ struct export
 {
 	const struct tool *tool;
 	const struct config *config;
-	const struct binding *binding;
-	const char *query; /* JSON */
+	struct vendor vendor;
+	const struct binding *binding; /* its */
+	const char *query;             /* JSON */
 	char id[EVENT_ID_BYTES_MAX + 1];
 	bool is_left; /* to itself: not followed */
 	bool is_reported;
@@ -78,7 +79,7 @@ ask_vendor(struct export *export, struct error *err)
 	write_body(export, &body);
 	status = buffer_status(&body);
 	if (status == STATUS_OK)
-		status = vendor_call(export->binding, "POST", url.data,
+		status = vendor_call(&export->vendor, "POST", url.data,
 		    buffer_view(&body), &reply, &code, err);
 	if (status == STATUS_OK && code != 200 && code != 201 && code != 202)
 		status = error_set(err, STATUS_UNAVAILABLE,
@@ -238,18 +239,18 @@ is_json(const char *text)
 static int
 run_for(struct export *export, const char *source)
 {
-	struct bindings bindings;
 	int exit_status = vendor_find(
-	    export->tool, export->config, source, &bindings, &export->binding);
+	    export->tool, export->config, source, &export->vendor);
 
 	if (exit_status >= 0)
 		return exit_status;
+	export->binding = export->vendor.binding;
 	if (binding_path(export->binding, PATH_NAME) == NULL)
 		exit_status = tool_fail(export->tool, EX_CONFIG,
 		    "%s makes no exports", export->binding->config->vendor);
 	else
 		exit_status = run(export);
-	bindings_close(&bindings);
+	vendor_close(&export->vendor);
 	return exit_status;
 }
 

@@ -53,7 +53,7 @@ call(struct registration *r, const char *method, const char *url,
 	unsigned code = 0;
 	char why[64];
 
-	if (vendor_call(r->binding, method, url, body, reply, &code, &err) !=
+	if (vendor_call(&r->vendor, method, url, body, reply, &code, &err) !=
 	    STATUS_OK)
 		return register_fail(r, EX_UNAVAILABLE, err.text);
 	if (code >= 200 && code < 300)

@@ -167,12 +167,11 @@ run(struct registration *r)
 static int
 run_for(struct registration *r, const char *source)
 {
-	struct bindings bindings;
-	int exit_status = vendor_find(
-	    r->tool, r->config, source, &bindings, &r->binding);
+	int exit_status = vendor_find(r->tool, r->config, source, &r->vendor);
 
 	if (exit_status >= 0)
 		return exit_status;
+	r->binding = r->vendor.binding;
 	r->how = &r->binding->contract->registration;
 	if (r->body == NULL)
 		r->body = r->how->body;
@@ -181,7 +180,7 @@ run_for(struct registration *r, const char *source)
 	exit_status = run(r);
 	buffer_clear(&r->url);
 	buffer_clear(&r->list);
-	bindings_close(&bindings);
+	vendor_close(&r->vendor);
 	return exit_status;
 }
 

@@ -7,20 +7,33 @@
 #include "vulnbus/credential.h"
 #include "vulnbus/http_client.h"
 
+#define POLL_MS 100
+
 int
 vendor_find(const struct tool *tool, const struct config *config,
-    const char *name, struct bindings *out_bindings,
-    const struct binding **out_binding)
+    const char *name, struct vendor *out_vendor)
 {
+	struct vendor vendor = { .tool = tool };
 	struct error err;
 
-	if (bindings_open(config, out_bindings, &err) != STATUS_OK)
+	if (bindings_open(config, &vendor.bindings, &err) != STATUS_OK)
 		return tool_fail(tool, EX_CONFIG, "%s", err.text);
-	*out_binding = bindings_find(out_bindings, view_of(name));
-	if (*out_binding != NULL)
-		return -1;
-	bindings_close(out_bindings);
-	return tool_fail(tool, EX_CONFIG, "no source is called %s", name);
+	vendor.binding = bindings_find(&vendor.bindings, view_of(name));
+	if (vendor.binding == NULL) {
+		bindings_close(&vendor.bindings);
+		return tool_fail(
+		    tool, EX_CONFIG, "no source is called %s", name);
+	}
+	grant_init(&vendor.grant);
+	*out_vendor = vendor;
+	return -1;
+}
+
+void
+vendor_close(struct vendor *vendor)
+{
+	grant_clear(&vendor->grant);
+	bindings_close(&vendor->bindings);
 }
 
 void
@@ -36,18 +49,48 @@ vendor_id(const struct json_value *object, char *out, size_t size)
 		snprintf(out, size, "%.*s", VIEW_ARGS(text));
 }
 
+static enum status
+ask_for_token(struct vendor *vendor, struct error *err)
+{
+	struct grant *grant = &vendor->grant;
+	struct http_client *http = NULL;
+	enum status status = http_client_open(&http, err);
+
+	if (status == STATUS_OK)
+		status = grant_ask(grant, vendor->binding, http, err);
+	while (status == STATUS_OK && grant_is_asking(grant))
+		http_client_poll(http, -1, POLL_MS);
+	http_client_close(&http);
+	if (status == STATUS_OK && grant->outcome != GRANT_GIVEN)
+		status = error_set(
+		    err, STATUS_UNAVAILABLE, "%s", grant->why.text);
+	if (status != STATUS_OK)
+		return error_add(err, status, "no access token");
+	if (grant->is_unsaved)
+		tool_fail(vendor->tool, EX_OK,
+		    "the new refresh token is lost, it is not written: %s",
+		    grant->unsaved_why.text);
+	return STATUS_OK;
+}
+
 /* The token is sent to the configured host alone. */
 enum status
-vendor_call(const struct binding *binding, const char *method, const char *url,
+vendor_call(struct vendor *vendor, const char *method, const char *url,
     struct view body, struct buffer *out_reply, unsigned *out_code,
     struct error *err)
 {
-	const struct config_source *source = binding->config;
+	const struct config_source *source = vendor->binding->config;
 	struct buffer authorization;
-	enum status status;
+	enum status status = STATUS_OK;
 
 	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
-	status = credential_write(binding, &authorization, err);
+	if (source->api_oauth2.refresh_token_file != NULL &&
+	    !grant_is_usable(&vendor->grant, true))
+		status = ask_for_token(vendor, err);
+	if (status == STATUS_OK)
+		status = credential_write(vendor->binding,
+		    buffer_view(&vendor->grant.access_token), &authorization,
+		    err);
 	if (status == STATUS_OK)
 		status = http_fetch(
 		    &(struct http_call_options){

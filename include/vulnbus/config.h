@@ -156,7 +156,13 @@ struct config_source {
 		char *key_file;             /* PEM, private, P-521; or NULL */
 		struct config_pairs claims; /* beside iat and exp */
 		uint32_t lifetime_ms;
-	} api_jwt;                          /* in place of api.token */
+	} api_jwt; /* in place of api.token */
+	struct {
+		char *refresh_token_file; /* or NULL; it is written, too */
+		char *client_id;
+		struct secret client_secret;
+		char *token_path;
+	} api_oauth2;                       /* in place of api.token */
 	struct config_place place;          /* of the source's first key */
 	struct config_place name_place;     /* of the value of `name` */
 	struct config_place vendor_place;   /* of the value of `vendor` */

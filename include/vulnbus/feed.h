@@ -5,6 +5,7 @@
 #ifndef VULNBUS_FEED_H
 #define VULNBUS_FEED_H
 
+#include "vulnbus/grant.h"
 #include "vulnbus/site.h"
 #include "vulnbus/work.h"
 
@@ -19,6 +20,8 @@ struct feed {
 	unsigned char refused_token[SHA256_BYTES];
 	int64_t probe_at_ms;      /* steady clock */
 	int64_t token_read_at_ms; /* steady clock */
+	struct grant *grant;      /* borrowed; NULL: not api_oauth2 */
+	bool is_without_token;    /* its grant asks for one, or will */
 	/* Token bucket: a minute's worth of calls. */
 	double budget;
 	int64_t budget_at_ms; /* steady clock; 0: never filled */
@@ -45,6 +48,11 @@ feed_add(struct feeds *feeds, struct feed *feed, struct work *work,
 
 void
 feed_remove(struct feeds *feeds, struct work *work);
+
+/* True when there is work that feed_next would give out, given the budget. */
+bool
+feed_is_due(
+    const struct feed *feed, const struct binding *binding, int64_t now_ms);
 
 /* Takes the next work whose time has come and that may be asked about now, or
  * NULL. `binding` is NULL when the source is not configured: its work is given

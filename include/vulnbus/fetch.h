@@ -5,6 +5,7 @@
 #ifndef VULNBUS_FETCH_H
 #define VULNBUS_FETCH_H
 
+#include "vulnbus/grant.h"
 #include "vulnbus/http_client.h"
 #include "vulnbus/rows.h"
 #include "vulnbus/site.h"
@@ -24,6 +25,8 @@ struct conversation {
 	struct work *work;         /* borrowed */
 	struct site *site;         /* held */
 	const struct binding *binding;
+	struct buffer access_token; /* a grant's, or empty */
+	uint64_t token_number;      /* of it; 0: none */
 	struct http_client *client;
 	void *owner; /* on_row's, by way of its argument */
 	struct decoded decoded;
@@ -45,13 +48,15 @@ struct conversation {
 	struct error why;
 };
 
-/* Decodes the event and sends the first request. `on_row` gets the
- * conversation as its argument. The outcome is in `outcome`, at once or after
- * some http_client_poll; a failure to start is an outcome too. NULL: no
+/* Decodes the event and sends the first request. With `grant`, which is usable
+ * then, its access token is shown to the API; else it is NULL. `on_row` gets
+ * the conversation as its argument. The outcome is in `outcome`, at once or
+ * after some http_client_poll; a failure to start is an outcome too. NULL: no
  * memory. */
 struct conversation *
 fetch_open(struct work *work, struct site *site, const struct binding *binding,
-    struct http_client *client, rows_row_f *on_row, void *owner);
+    const struct grant *grant, struct http_client *client, rows_row_f *on_row,
+    void *owner);
 
 /* Cancels what is under way. */
 void

@@ -35,6 +35,7 @@ struct http_call_options {
 	const char *authorization; /* header value or NULL; never sent to
 				    * another host */
 	const char *content_type;  /* of `body`, or NULL */
+	const char *accept;        /* NULL: anything */
 	struct view body;          /* copied; empty: none */
 	const char *extra_header;  /* "Name: value" or NULL */
 	const char *ca_file;       /* NULL: the system's */

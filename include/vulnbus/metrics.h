@@ -53,6 +53,8 @@
 	    "outcome", "Events ended: enriched, dead-letter, nothing to do")   \
 	X(API_CALLS, "vulnbus_api_calls_total", "counter", "source", "code",   \
 	    "Calls of a vendor's API by HTTP status, 0 for none")              \
+	X(TOKEN_REQUESTS, "vulnbus_token_requests_total", "counter", "source", \
+	    "outcome", "Requests for an access token: given, refused, failed") \
 	X(RECONCILED, "vulnbus_reconciled_total", "counter", "source", NULL,   \
 	    "Events found by asking a vendor's API for them")                  \
 	X(SOURCE_AUTHORISED, "vulnbus_source_authorised", "gauge", "source",   \

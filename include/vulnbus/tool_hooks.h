@@ -18,7 +18,8 @@ enum registration_mode { REGISTER_ADD, REGISTER_LIST, REGISTER_REMOVE };
 struct registration {
 	const struct tool *tool;
 	const struct config *config;
-	const struct binding *binding;
+	struct vendor vendor;
+	const struct binding *binding; /* its */
 	const struct source_registration *how;
 	enum registration_mode mode;
 	const char *target; /* NULL: the account's webhooks */

@@ -22,7 +22,8 @@ struct worker {
 	struct commit commit;
 	bool has_commit;
 	struct feeds feeds;
-	size_t loaded; /* works in queues whose event is in memory */
+	struct grant *grants; /* owned; they outlive the session */
+	size_t loaded;        /* works in queues whose event is in memory */
 	struct conversation *active;
 	struct encoded encoded; /* the record at hand */
 	struct tree body;
@@ -99,6 +100,28 @@ rows_row_f outcome_on_row;
 
 void
 outcome_settle_all(struct worker *worker);
+
+/* authorisation.c: may the source's API be asked, as far as tokens go? What a
+ * grant has come to is noted; a request is sent when work waits for one. */
+bool
+authorisation_is_ready(struct worker *worker, struct feed *feed,
+    const struct binding *binding, int64_t now_ms);
+
+/* An access token is being asked for. */
+bool
+authorisation_is_under_way(const struct worker *worker);
+
+/* The API has taken a conversation's token, or answered 401 to it. */
+void
+authorisation_accepted(const struct conversation *conversation);
+
+void
+authorisation_refused(const struct conversation *conversation);
+
+/* Waits a little for what is under way: a new refresh token must not be lost
+ * with the session. */
+void
+authorisation_finish(struct worker *worker);
 
 /* transaction.c: all a round has to write, or nothing of it. */
 enum status

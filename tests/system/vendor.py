@@ -171,6 +171,7 @@ class Vendor:
         self.items = {}              # path, with its query -> document
         self.lists = {}              # path, without its query -> documents, oldest first
         self.exports = {}
+        self.posts = {}              # path -> function(body, headers) -> Reply
         self.asked = []              # bodies of the requests for an export
         self.asked_reply = None      # by default 201 with ids from 212
         self.mood = None             # a Reply to whatever is asked of the API
@@ -334,6 +335,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.seen = Seen(time.monotonic(), self.path, self.headers.get("Authorization", ""))
         vendor.seen.append(self.seen)
+        if self.path in vendor.posts:
+            return self.answer(vendor.posts[self.path](body, self.headers))
         if not vendor.allows(self.seen.authorization):
             return self.answer(Reply(401, body=b'{"error":"unauthorized"}'))
         if self.path != "/api/v2/vulnerability-groups/export":
