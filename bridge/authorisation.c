@@ -168,10 +168,11 @@ authorisation_accepted(const struct conversation *c)
 {
 	struct feed *feed = c->work->feed;
 
-	if (c->token_number == 0 ||
-	    (feed->grant != NULL &&
-		grant_accepted(feed->grant, c->token_number)))
-		feed_authorised(feed);
+	if (c->token_number > 0 &&
+	    (feed->grant == NULL ||
+		!grant_accepted(feed->grant, c->token_number)))
+		return;
+	feed_authorised(feed);
 }
 
 void

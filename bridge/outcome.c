@@ -240,7 +240,7 @@ settle(struct worker *w, struct conversation *c)
 	    (c->http_status == 200 || c->http_status == 403 ||
 		c->http_status == 404))
 		authorisation_accepted(c);
-	if (work->is_sweep && c->outcome != FETCH_REFUSED) {
+	if (work->is_sweep) {
 		sweep_settle(w, c);
 		worker_end_conversation(w, work);
 		return;

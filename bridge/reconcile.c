@@ -33,16 +33,16 @@ reconcile_is_known(
 	const struct source *contract = c->binding->contract;
 	struct partition *partition = consume_partition(
 	    w->consume, c->work->partition);
-	struct view id = event->id;
+	struct view alias;
 
-	for (size_t i = 0; partition != NULL && id.len > 0; i++) {
-		if (map_find(&partition->known, id) != NULL)
-			return true;
-		if (contract->reconciliation.alias == NULL)
-			break;
-		id = contract->reconciliation.alias(event, i);
-	}
-	return false;
+	if (partition == NULL)
+		return false;
+	if (map_find(&partition->known, event->id) != NULL)
+		return true;
+	if (contract->reconciliation.alias == NULL)
+		return false;
+	alias = contract->reconciliation.alias(event, 0);
+	return alias.len > 0 && map_find(&partition->known, alias) != NULL;
 }
 
 enum status

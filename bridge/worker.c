@@ -35,6 +35,7 @@ worker_end_conversation(struct worker *w, struct work *work)
 		at = &(*at)->next;
 	*at = work->conversation->next;
 	work->feed->active--;
+	work->feed->sweeping -= work->is_sweep;
 	feed_spent(work->feed, work->conversation->requests);
 	fetch_close(work->conversation);
 	work->conversation = NULL;
@@ -54,7 +55,7 @@ worker_unqueue(struct worker *w, struct work *work)
 {
 	if (work->item.place == 0)
 		return;
-	if (work_is_loaded(work))
+	if (work_is_loaded(work) && !work->is_sweep)
 		w->loaded--;
 	feed_remove(&w->feeds, work);
 }
@@ -77,9 +78,9 @@ worker_queue(struct worker *w, struct work *work, int64_t due_ms)
 
 	if (w->loaded + places_to_read_ahead(w) >=
 		w->config->enricher.max_in_memory &&
-	    work->state_offset >= 0)
+	    work->state_offset >= 0 && !work->is_sweep)
 		work_unload(work);
-	if (work_is_loaded(work))
+	if (work_is_loaded(work) && !work->is_sweep)
 		w->loaded++;
 	if (feed_add(&w->feeds, work->feed, work, due_ms, &err) != STATUS_OK)
 		abort();
@@ -144,7 +145,7 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 	struct error err = { "no memory" };
 
 	if (work_is_loaded(work))
-		w->loaded--;
+		w->loaded -= !work->is_sweep;
 	else if (read_back(w, work, &err) != STATUS_OK)
 		goto later;
 	work->conversation = fetch_open(work, w->site, binding,
@@ -154,6 +155,7 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 	work->conversation->next = w->active;
 	w->active = work->conversation;
 	work->feed->active++;
+	work->feed->sweeping += work->is_sweep;
 	return true;
 later:
 	LOG_WARN("event not begun", LOG_TEXT("event.id", work->key),

@@ -110,6 +110,14 @@ bind_source(const struct config *config, const struct config_source *source,
 		    "source \"%s\": hook.client_subject needs "
 		    "ingress.tls.client_ca",
 		    source->name);
+	if (binding_swept(out) != SOURCE_SWEPT_NOTHING &&
+	    config->enricher.dedup_window_ms / 1000 <
+		out->contract->reconciliation.known_s)
+		return config_refuse(config, source->place, err,
+		    "source \"%s\": to be reconciled it needs an "
+		    "enricher.dedup_window of %ud, or api.reconcile: false",
+		    source->name,
+		    out->contract->reconciliation.known_s / 86400);
 	sha256_of(view_of(source->hook.secret.value), out->secret_digest);
 	status = check_credentials(config, source, err);
 	if (status != STATUS_OK)

@@ -272,14 +272,14 @@ consume_is_level(struct consume *c, struct partition *partition, uint64_t round)
 	int64_t first, next;
 	struct error err;
 
-	if (partition->read_round == round)
-		return true;
-	if (kafka_consumer_bounds(c->watcher, topic, partition->id, ANSWER_MS,
-		&first, &next, &err) != STATUS_OK ||
-	    (partition->next_offset < next && partition->end_offset < next))
-		return false;
-	partition->read_round = round;
-	return true;
+	if (partition->level_round == round)
+		return partition->is_level;
+	partition->level_round = round;
+	partition->is_level =
+	    kafka_consumer_bounds(c->watcher, topic, partition->id, ANSWER_MS,
+		&first, &next, &err) == STATUS_OK &&
+	    (partition->next_offset >= next || partition->end_offset >= next);
+	return partition->is_level;
 }
 
 bool

@@ -30,6 +30,7 @@ feeds_find(struct feeds *feeds, struct view source)
 		return NULL;
 	}
 	heap_init(&feed->waiting);
+	heap_init(&feed->sweeps);
 	feed->next = feeds->first;
 	feeds->first = feed;
 	return feed;
@@ -43,17 +44,41 @@ feeds_clear(struct feeds *feeds)
 
 		feeds->first = feed->next;
 		heap_clear(&feed->waiting);
+		heap_clear(&feed->sweeps);
 		free(feed->name);
 		free(feed);
 	}
 	feeds->waiting = 0;
 }
 
+static struct heap *
+heap_of(struct feed *feed, const struct work *work)
+{
+	return work->is_sweep ? &feed->sweeps : &feed->waiting;
+}
+
+/* Whatever is due first, but a sweep only while few are under way: a list that
+ * hangs must not take the events' places. */
+static struct heap_item *
+first_of(const struct feed *feed, const struct binding *binding)
+{
+	const uint32_t most =
+	    binding == NULL ? 1 : (binding->config->api.max_concurrent + 3) / 4;
+	struct heap_item *event = heap_first(&feed->waiting);
+	struct heap_item *sweep = feed->sweeping < most
+				      ? heap_first(&feed->sweeps)
+				      : NULL;
+
+	if (event == NULL || (sweep != NULL && sweep->due_ms < event->due_ms))
+		return sweep;
+	return event;
+}
+
 enum status
 feed_add(struct feeds *feeds, struct feed *feed, struct work *work,
     int64_t due_ms, struct error *err)
 {
-	if (!heap_add(&feed->waiting, &work->item, due_ms))
+	if (!heap_add(heap_of(feed, work), &work->item, due_ms))
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	work->feed = feed;
 	feeds->waiting += !work->is_sweep;
@@ -65,7 +90,7 @@ feed_remove(struct feeds *feeds, struct work *work)
 {
 	if (work->item.place == 0)
 		return;
-	heap_remove(&work->feed->waiting, &work->item);
+	heap_remove(heap_of(work->feed, work), &work->item);
 	feeds->waiting -= !work->is_sweep;
 }
 
@@ -152,7 +177,7 @@ bool
 feed_is_due(
     const struct feed *feed, const struct binding *binding, int64_t now_ms)
 {
-	const struct heap_item *first = heap_first(&feed->waiting);
+	const struct heap_item *first = first_of(feed, binding);
 
 	return first != NULL && first->due_ms <= now_ms &&
 	       is_open(feed, binding);
@@ -162,7 +187,7 @@ struct work *
 feed_next(struct feeds *feeds, struct feed *feed, const struct binding *binding,
     double share, int64_t now_ms)
 {
-	struct heap_item *first = heap_first(&feed->waiting);
+	struct heap_item *first = first_of(feed, binding);
 	struct work *work = (struct work *)(void *)first;
 
 	if (first == NULL || first->due_ms > now_ms)
@@ -196,7 +221,7 @@ feed_ahead(struct feed *feed, struct work **out_works, size_t most)
 int64_t
 feed_due_ms(const struct feed *feed, const struct binding *binding)
 {
-	const struct heap_item *first = heap_first(&feed->waiting);
+	const struct heap_item *first = first_of(feed, binding);
 
 	if (first == NULL || feed->is_unauthorised || feed->is_without_token ||
 	    (binding != NULL &&

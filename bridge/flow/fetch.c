@@ -312,6 +312,13 @@ take_access_token(struct conversation *c, const struct grant *grant)
 	return buffer_status(&c->access_token);
 }
 
+bool
+fetch_is_swept(const struct conversation *c)
+{
+	return binding_swept(c->binding) != SOURCE_SWEPT_NOTHING &&
+	       view_is(c->decoded.event.vendor, c->binding->config->vendor);
+}
+
 struct conversation *
 fetch_open(struct work *work, struct site *site, const struct binding *binding,
     const struct grant *grant, struct http_client *client, rows_row_f *on_row,
@@ -334,8 +341,7 @@ fetch_open(struct work *work, struct site *site, const struct binding *binding,
 		end(c, FETCH_HOPELESS, NULL);
 	else if (binding == NULL)
 		end(c, FETCH_RETRY, "the source is not configured");
-	else if (work->is_sweep &&
-		 binding_swept(binding) == SOURCE_SWEPT_NOTHING)
+	else if (work->is_sweep && !fetch_is_swept(c))
 		end(c, FETCH_RETRY, "the source is not reconciled");
 	else if (take_access_token(c, grant) != STATUS_OK)
 		end(c, FETCH_RETRY, "no memory");

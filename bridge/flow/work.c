@@ -121,10 +121,11 @@ work_from_wreck(
 
 	snprintf(place, sizeof(place), "record:%s:%d:%lld", record->topic,
 	    record->partition, (long long)record->offset);
-	work = work_new(
-	    id.len > 0 && id.len < EVENT_TEXT_BYTES / 2 && view_is_printable(id)
-		? id
-		: view_of(place),
+	work = work_new(id.len > 0 && id.len < EVENT_TEXT_BYTES / 2 &&
+				view_is_printable(id) &&
+				!view_starts(id, VIEW(WORK_SWEEP_PREFIX))
+			    ? id
+			    : view_of(place),
 	    VIEW(""), kafka_record_header(record, "traceparent"));
 	if (work == NULL)
 		return NULL;
@@ -265,6 +266,7 @@ write_cursor(const struct cursor *cursor, struct tree *tree)
 	tree_int(tree, VIEW("until_ms"), cursor->until_ms);
 	tree_int(tree, VIEW("list"), cursor->list);
 	tree_int(tree, VIEW("page"), cursor->page);
+	tree_bool(tree, VIEW("is_blind"), cursor->is_blind);
 	tree_close(tree);
 }
 
@@ -315,6 +317,15 @@ read_progress(const struct tree *tree, struct progress *out)
 }
 
 static bool
+get_bool(const struct tree *tree, uint32_t in, const char *name)
+{
+	const uint32_t at = tree_find(tree, in, name);
+
+	return at != 0 && tree->nodes[at].type == TREE_BOOL &&
+	       tree->nodes[at].boolean;
+}
+
+static bool
 read_cursor(const struct tree *tree, struct cursor *out)
 {
 	const uint32_t at = tree_find(tree, 0, "cursor");
@@ -325,16 +336,8 @@ read_cursor(const struct tree *tree, struct cursor *out)
 	out->until_ms = tree_get_int(tree, at, "until_ms", 0);
 	out->list = (uint32_t)tree_get_int(tree, at, "list", 0);
 	out->page = (uint32_t)tree_get_int(tree, at, "page", 1);
+	out->is_blind = get_bool(tree, at, "is_blind");
 	return true;
-}
-
-static bool
-get_bool(const struct tree *tree, const char *name)
-{
-	const uint32_t at = tree_find(tree, 0, name);
-
-	return at != 0 && tree->nodes[at].type == TREE_BOOL &&
-	       tree->nodes[at].boolean;
 }
 
 enum status
@@ -365,7 +368,7 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 	work->state_offset = record->offset;
 	work->written_ms = record->timestamp_ms;
 	work->offset = tree_get_int(tree, 0, "offset", -1);
-	work->is_json = get_bool(tree, "json");
+	work->is_json = get_bool(tree, 0, "json");
 	work->committed = (struct work_status){
 		.state = WORK_WAITING,
 		.due_ms = tree_get_int(tree, 0, "due_ms", 0),

@@ -257,26 +257,43 @@ tell(const struct source_sweep *sweep, const struct source_reply *reply,
 
 	if (item == NULL)
 		return STATUS_END;
-	if (sweep->list == LIST_SCANS)
-		return tell_scan(item, event);
-	status = normalise(item, 0, event, err);
-	if (status == STATUS_OK)
+	status = sweep->list == LIST_SCANS ? tell_scan(item, event)
+					   : normalise(item, 0, event, err);
+	if (status == STATUS_OK && event->occurred_ms == TIMESTAMP_NONE)
+		return error_set(err, STATUS_INVALID, "occurred_at: no time");
+	if (status == STATUS_OK && sweep->list == LIST_EVENTS)
 		add_delivery(item, event);
-	return event->occurred_ms < sweep->since_ms ? STATUS_MISSING : status;
+	return event->occurred_ms < sweep->since_ms &&
+		       event->occurred_ms != TIMESTAMP_NONE
+		   ? STATUS_MISSING
+		   : status;
 }
 
-static int64_t
-time_of(const struct json_value *results, size_t index)
+struct page_times {
+	int64_t first_ms, last_ms, latest_ms;
+};
+
+static struct page_times
+times_of(const struct json_value *results)
 {
-	const struct json_value *item = json_element(results, index);
-	const struct json_value *at = json_member(item, "occurred_at");
+	struct page_times times = { TIMESTAMP_NONE, TIMESTAMP_NONE,
+		TIMESTAMP_NONE };
+	const struct json_value *item, *at;
 	int64_t ms;
 
-	if (at == NULL)
-		at = json_member(item, "ocurred_at");
-	return timestamp_parse(json_text(at), &ms) == STATUS_OK
-		   ? ms
-		   : TIMESTAMP_NONE;
+	for (size_t i = 0; (item = json_element(results, i)) != NULL; i++) {
+		at = json_member(item, "occurred_at");
+		if (at == NULL)
+			at = json_member(item, "ocurred_at");
+		if (timestamp_parse(json_text(at), &ms) != STATUS_OK)
+			continue;
+		if (times.first_ms == TIMESTAMP_NONE)
+			times.first_ms = ms;
+		if (ms > times.latest_ms)
+			times.latest_ms = ms;
+		times.last_ms = ms;
+	}
+	return times;
 }
 
 /* Events cannot be asked for by time, so they have to come newest first. */
@@ -288,16 +305,17 @@ turn(struct source_sweep *sweep, const struct source_reply *reply,
 	    reply->document, "results");
 	const int64_t pages = json_int(
 	    json_member(reply->document, "page_total"), 1);
+	const struct page_times times = times_of(results);
 	bool is_last = sweep->page >= pages || json_element(results, 0) == NULL;
-	size_t last = 0;
 
+	if (reply->code == 403 && sweep->page > 1)
+		return error_set(err, STATUS_UNAVAILABLE, "HTTP 403");
 	if (sweep->list == LIST_EVENTS && !is_last) {
-		while (json_element(results, last + 1) != NULL)
-			last++;
-		if (time_of(results, 0) < time_of(results, last))
+		if (times.first_ms < times.last_ms)
 			return error_set(err, STATUS_INVALID,
 			    "the events are not listed newest first");
-		is_last = time_of(results, last) < sweep->since_ms;
+		is_last = times.latest_ms != TIMESTAMP_NONE &&
+			  times.latest_ms < sweep->since_ms;
 	}
 	if (!is_last) {
 		sweep->page++;
@@ -354,10 +372,10 @@ const struct source source_probely = {
 			{ "scan", "/scans/{id}/" },
 			{ "finding", "/targets/{target}/findings/{id}/" },
 			{ "target", "/targets/{id}/" },
-			{ "events", "/events/?ordering=-occurred_at&length=50"
+			{ "events", "/events/?ordering=-occurred_at&length=20"
 				    "&page={page}" },
 			{ "scans", "/scans/?completed__gte={since}&"
-				   "ordering=completed&length=50&page={page}" },
+				   "ordering=completed&length=20&page={page}" },
 			{ "hooks", "/webhooks/" },
 			{ "target-hooks", "/targets/{target}/webhooks/" },
 		},

@@ -286,6 +286,7 @@ const struct source source_securityscorecard = {
 	/* "We detect Scorecard events on a daily basis". */
 	.reconciliation = { .swept = SOURCE_SWEPT_SUBJECT,
 	    .every_s = 86400,
+	    .known_s = 4 * 86400,
 	    .ask = ask,
 	    .tell = tell,
 	    .turn = turn,

@@ -11,9 +11,12 @@
 
 struct feed {
 	struct feed *next;
-	char *name; /* owned */
-	struct heap waiting;
-	uint32_t active; /* conversations under way */
+	char *name;          /* owned */
+	struct heap waiting; /* events */
+	struct heap sweeps;
+	uint32_t active;   /* conversations under way */
+	uint32_t sweeping; /* of them, sweeps: a quarter of them at most */
+	bool is_full;      /* of sweeps; it was said */
 	/* After a 401 nothing is asked until the token is another one; once
 	 * a minute one call tries. */
 	bool is_unauthorised;
@@ -31,7 +34,7 @@ struct feed {
 
 struct feeds {
 	struct feed *first; /* owned */
-	size_t waiting;     /* events; sweeps are none */
+	size_t waiting;     /* events */
 };
 
 /* The feed of a source, made if there is none; NULL: no memory. */

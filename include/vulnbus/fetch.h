@@ -58,6 +58,10 @@ fetch_open(struct work *work, struct site *site, const struct binding *binding,
     const struct grant *grant, struct http_client *client, rows_row_f *on_row,
     void *owner);
 
+/* Is the source still what this sweep was begun for? */
+bool
+fetch_is_swept(const struct conversation *conversation);
+
 /* Cancels what is under way. */
 void
 fetch_close(struct conversation *conversation);

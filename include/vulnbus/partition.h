@@ -12,10 +12,11 @@
 /* One partition this instance owns. */
 struct partition {
 	int32_t id;
-	int64_t next_offset; /* of its events, as the next transaction says */
-	int64_t end_offset;  /* where its events ended when last told so */
-	uint64_t read_round; /* when all of them were known to be taken in */
-	struct map known;    /* state key -> work under way, or when done */
+	int64_t next_offset;  /* of its events, as the next transaction says */
+	int64_t end_offset;   /* where its events ended when last told so */
+	uint64_t level_round; /* when it was asked whether all are taken in */
+	bool is_level;
+	struct map known; /* state key -> work under way, or when done */
 };
 
 /* What the program does with what is found. Called from consume_poll. */

@@ -135,6 +135,7 @@ struct source_reconciliation {
 	enum source_swept swept;
 	uint32_t every_s; /* not more often, unless it is configured; or 0 */
 	uint32_t grace_s; /* at most so long its webhook has the first word */
+	uint32_t known_s; /* so long what is done must be remembered; or 0 */
 
 	void (*ask)(const struct source_sweep *sweep,
 	    struct source_request *out_request);
@@ -147,12 +148,14 @@ struct source_reconciliation {
 	    struct error *err);
 
 	/* On to the next page or list. STATUS_END: that was the last.
+	 * STATUS_UNAVAILABLE: this page may be shown another time.
 	 * STATUS_INVALID: the lists are not what they must be. */
 	enum status (*turn)(struct source_sweep *sweep,
 	    const struct source_reply *reply, struct error *err);
 
-	/* Under which other ids what the event tells may be found by `tell`:
-	 * number `index` (from 0), in the event's memory; empty: no more. */
+	/* Other ids that `tell` may give: number 0 is the event's own, those
+	 * above are of what its webhook stands for beside it. In the event's
+	 * memory; empty: no more. */
 	struct view (*alias)(struct event *event, size_t index);
 };
 

@@ -25,6 +25,7 @@ struct cursor {
 	int64_t until_ms; /* 0: it has not begun */
 	uint32_t list;
 	uint32_t page;
+	bool is_blind; /* something was not shown */
 };
 
 enum work_state {

@@ -83,7 +83,7 @@ enum status
 reconcile_complete(struct worker *worker, struct conversation *conversation,
     struct error *err) MUST_CHECK;
 
-/* sweep.c: what the vendors list, and nobody told. */
+/* sweep.c: whose lists are read for what nobody told? */
 void
 sweep_begin(struct worker *worker);
 
@@ -92,8 +92,16 @@ void
 sweep_note(
     struct worker *worker, struct partition *partition, struct work *work);
 
+/* sweep_page.c: what comes of it. */
 void
 sweep_settle(struct worker *worker, struct conversation *conversation);
+
+/* How often a source's lists are read, and how far back each time. */
+int64_t
+sweep_every_ms(const struct worker *worker, struct view source);
+
+int64_t
+sweep_overlap_ms(const struct worker *worker);
 
 /* outcome.c: what the vendors said becomes records, or another try. */
 rows_row_f outcome_on_row;

@@ -12,6 +12,7 @@ from vendor import Reply, Vendor
 from waiting import until
 
 EVENTS, SCANS = "/events/", "/scans/"
+FIRST = "/events/?ordering=-occurred_at&length=20&page=1"
 
 
 def when(**ago):
@@ -116,11 +117,11 @@ def test_all_pages_are_read_and_only_as_far_as_needed(site):
     swept(site)
     assert announced(site) == missed
     asked = {seen.path.rpartition("page=")[2] for seen in site.web.stub.pages(EVENTS)}
-    assert asked == {"1", "2", "3", "4", "5"}
+    assert asked == {str(page) for page in range(1, 14)}
 
 
 def test_a_scan_that_ended_is_found_even_if_no_event_is_listed(site):
-    site.web.stub.always("/events/?ordering=-occurred_at&length=50&page=1", Reply(
+    site.web.stub.always(FIRST, Reply(
         403, body=b'{"detail":"You do not have permission to perform this action."}'))
     site.start()
     known = scan(site)
@@ -153,7 +154,7 @@ def test_a_scan_whose_event_was_missed_is_found_once_in_both_lists(site):
 
 def test_a_list_in_another_order_is_said_and_not_taken_for_empty(site):
     """An API that does not know `ordering`: the oldest events come first."""
-    site.web.settings["api"]["paths"] = {"events": "/events/?length=50&page={page}"}
+    site.web.settings["api"]["paths"] = {"events": "/events/?length=20&page={page}"}
     site.write()
     site.web.stub.lists[EVENTS] += [
         {**finding(site, number), "occurred_at": when(hours=100 - number)} for number in range(60)]
@@ -169,26 +170,25 @@ def test_a_list_in_another_order_is_said_and_not_taken_for_empty(site):
     Reply(400, body=b'{"ordering":["unknown"]}'),
 ], ids=["500", "429", "page", "400"])
 def test_a_vendor_that_fails_is_asked_again(site, reply):
-    first = "/events/?ordering=-occurred_at&length=50&page=1"
-    site.web.stub.always(first, reply)
+    site.web.stub.always(FIRST, reply)
     site.start()
     withheld = finding(site, 1)
     site.web.stub.lists[EVENTS].append(withheld)
     until(lambda: len(site.web.stub.pages(EVENTS)) >= 5, "asked again", 30)
     assert "reconciliation postponed" in site.enricher.log.read_text()
     assert site.enricher.metric("vulnbus_events_waiting") == 0
-    site.web.stub.usual(first)
+    site.web.stub.usual(FIRST)
     once(site, "findings", [f"web:{withheld['id']}"])
     site.tap.drain()
     assert not site.tap.records["dead-letters"]
 
 
-def test_a_refused_token_stops_it_until_there_is_another(site):
+def test_a_refused_token_is_tried_again_and_another_is_taken(site):
     site.web.stub.allows = lambda text: text == "JWT another"
     site.start()
     withheld = finding(site, 1)
     site.web.stub.lists[EVENTS].append(withheld)
-    until(lambda: site.enricher.metric("vulnbus_source_authorised", source="web") == 0, "refused")
+    until(lambda: "HTTP 401" in site.enricher.log.read_text(), "refused")
     site.write_token(site.web, "another")
     once(site, "findings", [f"web:{withheld['id']}"])
 
@@ -293,6 +293,101 @@ def test_a_scorecard_is_not_asked_about_every_quarter_of_an_hour(cards):
     once(cards, "scorecards", [name])
     until(lambda: cards.enricher.metric("vulnbus_events_waiting") == 0, "done")
     assert len(cards.ssc.stub.seen) == 3
+
+
+@pytest.mark.parametrize("told_before", [1, 3, 5])
+def test_a_day_is_missed_although_the_day_before_it_was_told(cards, told_before):
+    history(cards, "one.example", 2)
+    cards.start()
+    name = told(cards, cards.ssc, scorecard(domain="one.example", created_at=when(days=told_before)))
+    missed = [f"ssc:one.example:{day(2)}"] if told_before > 2 else []
+    once(cards, "scorecards", [name, *missed])
+    calls = len(cards.ssc.stub.seen)
+    until(lambda: len(cards.ssc.stub.seen) >= calls + 3, "asked again", 30)
+    assert announced(cards) == missed
+
+
+def test_days_in_a_row_are_all_found(cards):
+    history(cards, "one.example", 4, 3, 2)
+    cards.settings["enricher"] = {"dedup_window": "5d"}
+    cards.write()
+    cards.start()
+    name = told(cards, cards.ssc, scorecard(domain="one.example", created_at=when(days=9)))
+    once(cards, "scorecards", [name, f"ssc:one.example:{day(2)}"])
+
+
+def test_what_was_told_while_it_was_off_is_not_found_when_it_is_on(site):
+    site.web.settings["api"]["reconcile"] = False
+    site.write()
+    site.start()
+    known = scan(site)
+    site.web.stub.lists[SCANS].append(known)
+    name = told(site, site.web, probely("scan_completed", known))
+    once(site, "scans", [name])
+    site.web.settings["api"]["reconcile"] = True
+    site.write()
+    site.enricher.hang_up()
+    swept(site)
+    assert announced(site) == []
+
+
+def test_lists_alone_that_are_refused_do_not_stop_the_events(site):
+    site.web.stub.always(FIRST, Reply(401, body=b"{}"))
+    site.start()
+    name = told(site, site.web, finding(site, 1))
+    once(site, "findings", [name])
+    until(lambda: len(site.web.stub.pages(EVENTS)) >= 5, "asked again", 30)
+    names = [name, told(site, site.web, finding(site, 2))]
+    once(site, "findings", names)
+
+
+def test_a_filter_that_is_not_obeyed_brings_no_old_scans(site):
+    site.web.settings["api"]["paths"] = {
+        "scans": "/scans/?ordering=completed&length=50&page={page}"}
+    site.write()
+    site.web.stub.lists[SCANS].append(scan(site, completed=when(days=300)))
+    site.start()
+    swept(site)
+    assert announced(site) == []
+
+
+def test_an_event_that_is_listed_twice_is_found_once(site):
+    site.start()
+    swept(site, 1)
+    assert site.enricher.metric("vulnbus_events_in_memory") == 0
+    body = finding(site, 1)
+    site.web.stub.lists[EVENTS] += [body, body]
+    once(site, "findings", [f"web:{body['id']}"])
+    swept(site)
+    assert announced(site) == [f"web:{body['id']}"]
+
+
+def test_while_events_may_not_be_taken_in_the_lists_are_asked_less_and_less(site):
+    site.settings["enricher"] = {"max_waiting": 3, "retry_from": "500ms", "retry_to": "1h"}
+    site.web.settings["api"]["reconcile_every"] = "5s"
+    site.write()
+    site.start()
+    for number in range(40):
+        body = finding(site, number)
+        site.web.stub.always(f"/targets/t{number % 7}/findings/{number}/", Reply(503))
+        told(site, site.web, body)
+    until(lambda: site.enricher.metric("vulnbus_events_waiting") >= 3, "full")
+    site.web.stub.lists[EVENTS] += [
+        {**finding(site, number), "occurred_at": when(seconds=20)} for number in range(300, 330)]
+    until(lambda: len(site.web.stub.pages(EVENTS)) >= 15, "asked", 60)
+    times = [seen.time for seen in site.web.stub.pages(EVENTS)]
+    assert times[14] - times[0] > 5.5
+    assert announced(site) == []
+
+
+def test_scorecards_are_not_reconciled_with_a_memory_too_short_for_it(cards):
+    cards.settings["enricher"] = {"dedup_window": "3d"}
+    cards.write()
+    done = run("vulnbus", "-c", cards.config, "check-config")
+    assert done.returncode == 78 and "enricher.dedup_window of 4d" in done.stderr
+    cards.ssc.settings["api"]["reconcile"] = False
+    cards.write()
+    assert run("vulnbus", "-c", cards.config, "check-config").returncode == 0
 
 
 def test_what_the_api_lists_may_not_be_an_event(site):
