@@ -367,11 +367,12 @@ def test_while_events_may_not_be_taken_in_the_lists_are_asked_less_and_less(site
     site.web.settings["api"]["reconcile_every"] = "5s"
     site.write()
     site.start()
-    for number in range(40):
+    for number in range(80):
         body = finding(site, number)
         site.web.stub.always(f"/targets/t{number % 7}/findings/{number}/", Reply(503))
         told(site, site.web, body)
-    until(lambda: site.enricher.metric("vulnbus_events_waiting") >= 3, "full")
+        if number == 20:
+            until(lambda: site.enricher.metric("vulnbus_events_waiting") >= 3, "full")
     site.web.stub.lists[EVENTS] += [
         {**finding(site, number), "occurred_at": when(seconds=20)} for number in range(300, 330)]
     until(lambda: len(site.web.stub.pages(EVENTS)) >= 15, "asked", 60)
