@@ -314,12 +314,25 @@ state_bytes_max(const struct config *config)
 					: 0;
 }
 
+/* Until a source is refused its token is taken to be good. */
+static void
+authorise_all(struct worker *w)
+{
+	for (size_t i = 0; i < w->site->bindings.count; i++)
+		metric_set(METRIC_SOURCE_AUTHORISED,
+		    w->site->bindings.items[i].config->name, NULL, 1);
+	for (struct feed *feed = w->feeds.first; feed != NULL;
+	     feed = feed->next)
+		feed_authorised(feed);
+}
+
 enum status
 worker_open(struct worker *w, struct error *err)
 {
 	const struct consume_callbacks callbacks = intake_callbacks(w);
 	enum status status = http_client_open(&w->client, err);
 
+	authorise_all(w);
 	encoded_init(&w->encoded);
 	tree_init(&w->body, BODY_NODES_MAX);
 	w->state_bytes_max = state_bytes_max(w->config);
@@ -363,9 +376,7 @@ worker_use_site(struct worker *w, struct site *site)
 	w->site = site;
 	w->is_sweep_owed = true;
 	/* "Tries again at SIGHUP": a refused token may be good by now. */
-	for (struct feed *feed = w->feeds.first; feed != NULL;
-	     feed = feed->next)
-		feed_authorised(feed);
+	authorise_all(w);
 	for (struct grant *grant = w->grants; grant != NULL;
 	     grant = grant->next)
 		grant->ask_at_ms = 0;

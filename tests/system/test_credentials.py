@@ -67,9 +67,11 @@ def test_a_revoked_key_pauses_the_source_until_its_file_changes(site):
     other = Signer()
     site.source.stub.allows = checked(other, site.seen)
     site.start()
+    assert site.enricher.metric("vulnbus_source_authorised", source="acme-vdr") == 1
     name = scan(site, "1")
     until(lambda: [seen for seen in site.source.stub.seen if seen.status == 401], "a 401")
     until(lambda: b"refuses the token" in site.enricher.log.read_bytes(), "it is said")
+    assert site.enricher.metric("vulnbus_source_authorised", source="acme-vdr") == 0
     new = site.key.with_suffix(".new")
     new.write_text(private_pem(other, serialization.PrivateFormat.TraditionalOpenSSL))
     new.rename(site.key)
