@@ -10,8 +10,7 @@ import pytest
 
 from daemons import Source
 from signing import HEADER
-from test_unsigned import SINCE, scorecard, tell
-from test_unsigned import told as tell_well
+from test_unsigned import SINCE, scorecard, tell, told
 from vendor import Reply, Text, Vendor
 from waiting import until
 
@@ -29,19 +28,13 @@ def shop(module_stack):
                settings={"api": {"calls_per_hour": 1_000_000}}),
         Source("web", "probely", Vendor(word="JWT")),
         Source("shut-ssc", "securityscorecard", Vendor(word="Token")),
-        Source("shut-web", "probely", Vendor(word="JWT"))],
+        Source("shut-web", "probely", Vendor(word="JWT")),
+        Source("bare-web", "probely", Vendor(word="JWT"),
+               settings={"api": {"paths": {"scan": "/scans/{id}"}}})],
         {"enricher": {"retry_from": "20ms", "poll_to": "50ms"}})
-    made.vdr, made.delve, made.ssc, made.web, made.shut_ssc, made.shut_web = made.sources
+    (made.vdr, made.delve, made.ssc, made.web, made.shut_ssc, made.shut_web,
+     made.bare) = made.sources
     return made.start()
-
-
-def name_of(made, source, body):
-    return f"{source.name}:{body.get('execution_id') or body['id']}"
-
-
-def told(made, source, body):
-    """A webhook that is taken; its event's id."""
-    return tell_well(made, source, body)
 
 
 def check_event(made, name, source, kind, subject, occurred_ms, attributes, proof="secret-path",
@@ -359,8 +352,7 @@ def test_the_guides_example_and_its_retries_become_these_events_and_one_record(s
     company(shop, "example.com", last30day_score_change=-3)
     body = json.loads(GUIDE)
     assert tell(shop, shop.ssc, GUIDE.encode()).status_code == 202
-    name = name_of(shop, shop.ssc, body)
-    assert name == "ssc:ee08b90e-98fe-45e1-9261-91eb0a80275d"
+    name = "ssc:ee08b90e-98fe-45e1-9261-91eb0a80275d"
     for retries in (1, 5):
         told(shop, shop.ssc, {**body, "retries": retries})
     for nth, more in enumerate(({}, {"retries": 1}, {"retries": 5}), 1):
@@ -916,6 +908,37 @@ def test_a_rate_limit_of_probely_is_waited_for(shop):
     assert 1.0 <= second.time - first.time < 5
 
 
+@pytest.mark.parametrize("status", [201, 202, 204, 206, 304, 405])
+def test_a_status_that_says_nothing_of_a_scan_is_a_dead_letter(shop, status):
+    number, document = furnish(shop, "scan")
+    body = b"" if status in (204, 304) else json.dumps(document).encode()
+    shop.web.stub.always(path_of("scan", number), Reply(status, body=body))
+    check_refused(shop, notify(shop, "scan", number), status)
+
+
+def test_a_scan_that_is_gone_for_good_is_a_result(shop):
+    number, _ = furnish(shop, "scan")
+    shop.web.stub.always(path_of("scan", number), Reply(410, body=detail("Gone.")))
+    value = said(shop, "scans", notify(shop, "scan", number))
+    assert (value["detail"], value["scan"]) == ("gone", {
+        "id": number, "status": "completed", "status_word": "completed",
+        "notified_status": "completed"})
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_path_without_its_slash_is_redirected_to_the_one_with_it(shop, status):
+    """As a vendor does whose every path ends in one, were it configured without."""
+    number = secrets.token_hex(5)
+    stub = shop.bare.stub
+    stub.items[f"/scans/{number}/"] = content_of("scan", number)
+    stub.always(f"/scans/{number}", Reply(status, {"Location": f"/scans/{number}/"}, b""))
+    name = told(shop, shop.bare, event_of("scan_completed", content_of("scan", number)))
+    assert said(shop, "scans", name) == FOUND["scan"](number)
+    asked = [(seen.path, seen.authorization) for seen in list(stub.seen) if number in seen.path]
+    assert asked == [(f"/scans/{number}", f"JWT {stub.token}"),
+                     (f"/scans/{number}/", f"JWT {stub.token}")]
+
+
 # --- all of them ---
 
 @pytest.mark.parametrize("vendor", ["securityscorecard", "probely"])
@@ -941,13 +964,18 @@ def test_a_refused_token_in_the_documented_form_waits_for_another(shop, vendor):
     assert last.authorization == f"{source.stub.word} another-token-0123456789"
 
 
-def test_each_api_was_asked_in_its_own_way(shop):
-    """Last: the word before each token, and how each path ends."""
-    for source in (shop.vdr, shop.delve, shop.ssc, shop.web):
-        calls = [seen for seen in list(source.stub.seen) if seen.path != source.stub.key_path]
-        assert len(calls) > 2
-        assert {seen.authorization for seen in calls} == {
-            f"{source.stub.word} {source.stub.token}"}, source.name
-    assert [shop.vdr.stub.word, shop.ssc.stub.word, shop.web.stub.word] == ["Bearer", "Token", "JWT"]
-    paths = [seen.path.partition("?")[0] for seen in list(shop.web.stub.seen)]
-    assert [path for path in paths if not path.endswith("/")] == []
+def test_each_api_is_asked_in_its_own_way(shop):
+    """Last, and so for all of the above: the word before each token, how each path ends."""
+    for source in (shop.vdr, shop.delve):
+        source.stub.scan("1000")
+        signed(shop, source, SCAN_DONE, id="1000")
+        said(shop, "scans", f"{source.name}:scan:1000:1:done")
+    said(shop, "scorecards", told(shop, shop.ssc, scorecard(domain=company(shop))))
+    for kind in FOUND:
+        found(shop, kind)
+    for source, word in ((shop.vdr, "Bearer"), (shop.delve, "Bearer"), (shop.ssc, "Token"),
+                         (shop.web, "JWT")):
+        asked = {seen.authorization for seen in list(source.stub.seen)
+                 if seen.path != source.stub.key_path}
+        assert asked == {f"{word} {source.stub.token}"}
+    assert [seen.path for seen in list(shop.web.stub.seen) if not seen.path.endswith("/")] == []
