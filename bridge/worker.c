@@ -9,6 +9,7 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/prose.h"
 
 #define BODY_NODES_MAX        8192
 #define MESSAGE_BYTES_DEFAULT 1000000 /* librdkafka message.max.bytes */
@@ -321,6 +322,9 @@ worker_open(struct worker *w, struct error *err)
 	encoded_init(&w->encoded);
 	tree_init(&w->body, BODY_NODES_MAX);
 	w->state_bytes_max = state_bytes_max(w->config);
+	w->prose = malloc(sizeof(*w->prose));
+	if (status == STATUS_OK && w->prose == NULL)
+		status = error_set(err, STATUS_NO_MEMORY, "no memory");
 	/* Partitions are taken over in the first round: by then an earlier
 	 * life's open transaction is ended, with the new session. */
 	if (status == STATUS_OK)
@@ -352,6 +356,8 @@ worker_close(struct worker *w)
 	http_client_close(&w->client);
 	encoded_clear(&w->encoded);
 	tree_clear(&w->body);
+	free(w->prose);
+	w->prose = NULL;
 }
 
 void

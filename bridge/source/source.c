@@ -101,6 +101,11 @@ copy_one(struct tree *t, const struct json_value *value,
 	case SOURCE_FORM_ADDRESS:
 		tree_text_if(t, name, address_of(value));
 		break;
+	case SOURCE_FORM_PROSE:
+		if (t->prose != NULL)
+			tree_text_if(
+			    t, name, prose_add(t->prose, json_text(value)));
+		break;
 	case SOURCE_FORM_TIME:
 		if (timestamp_parse(json_text(value), &ms) == STATUS_OK)
 			tree_int(t, name, ms);

@@ -11,6 +11,8 @@
 
 #include "vulnbus/view.h"
 
+struct prose;
+
 enum tree_type {
 	TREE_NULL,
 	TREE_BOOL,
@@ -45,6 +47,8 @@ struct tree {
 	uint32_t open[TREE_DEPTH_MAX];
 	uint32_t depth;
 	enum status status;
+	struct prose *prose; /* borrowed: where free text goes; NULL: nowhere,
+			      * it is left out */
 };
 
 /* Memory is taken at the first write. */
@@ -54,7 +58,7 @@ tree_init(struct tree *t, uint32_t nodes_max);
 void
 tree_clear(struct tree *t);
 
-/* Forgets the contents and the error, keeps the memory. */
+/* Forgets the contents and the error, keeps the memory, and `prose`. */
 void
 tree_reset(struct tree *t);
 
