@@ -23,7 +23,7 @@ write_row(const struct conversation *c, const struct rows *rows,
 	tree_int(body, VIEW("generation"), rows_progress(rows)->generation);
 	tree_open_map(body, VIEW("fields"));
 	for (size_t i = 0; i < rows_field_count(rows); i++) {
-		tree_text(body, columns[i], rows_field(rows, i));
+		tree_long_text(body, columns[i], rows_field(rows, i));
 		if (severity_column != NULL &&
 		    view_is(columns[i], severity_column))
 			severity = source_severity(

@@ -26,6 +26,7 @@ enum tree_type {
 struct tree_node {
 	struct view name; /* empty in a list */
 	enum tree_type type;
+	bool is_long; /* a text that may be shortened */
 	union {
 		bool boolean;
 		int64_t integer;
@@ -81,6 +82,10 @@ tree_text(struct tree *t, struct view name, struct view value);
 void
 tree_text_if(struct tree *t, struct view name, struct view value);
 
+/* A text that may end early where a record would be too large. */
+void
+tree_long_text(struct tree *t, struct view name, struct view value);
+
 void
 tree_open_map(struct tree *t, struct view name);
 
@@ -93,6 +98,11 @@ tree_close(struct tree *t);
 /* Appends the members of `from`'s map `index` to the open map or list. */
 void
 tree_copy(struct tree *t, const struct tree *from, uint32_t index);
+
+/* The same of one value; of a map or list only its beginning, which is to be
+ * closed. */
+void
+tree_copy_value(struct tree *t, const struct tree_node *node);
 
 /* STATUS_OK, STATUS_TOO_LARGE (nodes or depth) or STATUS_NO_MEMORY. */
 enum status
