@@ -3,6 +3,7 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/prose.h"
 #include "vulnbus/worker.h"
 
 #define REFUSALS_MAX 3
@@ -22,7 +23,7 @@ write_row(const struct conversation *c, const struct rows *rows,
 	tree_int(body, VIEW("generation"), rows_progress(rows)->generation);
 	tree_open_map(body, VIEW("fields"));
 	for (size_t i = 0; i < rows_field_count(rows); i++) {
-		tree_text(body, columns[i], rows_field(rows, i));
+		tree_long_text(body, columns[i], rows_field(rows, i));
 		if (severity_column != NULL &&
 		    view_is(columns[i], severity_column))
 			severity = source_severity(
@@ -119,6 +120,16 @@ is_refused_for_good(const struct worker *w, const struct work *work)
 		   w->config->enricher.give_up_after_ms;
 }
 
+/* Empty, with a place for free text if that is forwarded. */
+static void
+start_body(struct worker *w, const struct conversation *c)
+{
+	tree_reset(&w->body);
+	w->prose->len = 0;
+	w->body.prose = c->binding->config->api.forward_free_text ? w->prose
+								  : NULL;
+}
+
 static enum status
 write_record(struct worker *w, struct conversation *c, struct error *err)
 {
@@ -139,7 +150,7 @@ write_record(struct worker *w, struct conversation *c, struct error *err)
 	char id[EVENT_TEXT_BYTES];
 	enum status status;
 
-	tree_reset(&w->body);
+	start_body(w, c);
 	status = c->binding->contract->enrich(
 	    &c->decoded.event, &c->replies, &w->body, &output, err);
 	if (status != STATUS_OK || output == SOURCE_RECORD_NONE)

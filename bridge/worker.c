@@ -9,6 +9,7 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/prose.h"
 
 #define BODY_NODES_MAX        8192
 #define MESSAGE_BYTES_DEFAULT 1000000 /* librdkafka message.max.bytes */
@@ -297,9 +298,8 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	return status;
 }
 
-/* A state record is the event and a little more: key, times, progress. */
 static size_t
-state_bytes_max(const struct config *config)
+message_bytes_max(const struct config *config)
 {
 	int64_t most = MESSAGE_BYTES_DEFAULT;
 
@@ -310,8 +310,16 @@ state_bytes_max(const struct config *config)
 			view_of(config->kafka.properties.items[i].value),
 			&most) != STATUS_OK)
 			most = MESSAGE_BYTES_DEFAULT;
-	return most > STATE_EXTRA_BYTES ? (size_t)(most - STATE_EXTRA_BYTES)
-					: 0;
+	return most > 0 ? (size_t)most : 0;
+}
+
+/* A state record is the event and a little more: key, times, progress. */
+static size_t
+state_bytes_max(size_t message_bytes)
+{
+	return message_bytes > STATE_EXTRA_BYTES
+		   ? message_bytes - STATE_EXTRA_BYTES
+		   : 0;
 }
 
 /* Until a source is refused its token is taken to be good. */
@@ -335,7 +343,11 @@ worker_open(struct worker *w, struct error *err)
 	authorise_all(w);
 	encoded_init(&w->encoded);
 	tree_init(&w->body, BODY_NODES_MAX);
-	w->state_bytes_max = state_bytes_max(w->config);
+	w->encoding.record_bytes_max = message_bytes_max(w->config);
+	w->state_bytes_max = state_bytes_max(w->encoding.record_bytes_max);
+	w->prose = malloc(sizeof(*w->prose));
+	if (status == STATUS_OK && w->prose == NULL)
+		status = error_set(err, STATUS_NO_MEMORY, "no memory");
 	/* Partitions are taken over in the first round: by then an earlier
 	 * life's open transaction is ended, with the new session. */
 	if (status == STATUS_OK)
@@ -367,6 +379,8 @@ worker_close(struct worker *w)
 	http_client_close(&w->client);
 	encoded_clear(&w->encoded);
 	tree_clear(&w->body);
+	free(w->prose);
+	w->prose = NULL;
 }
 
 void

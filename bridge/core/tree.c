@@ -131,6 +131,17 @@ tree_text_if(struct tree *t, struct view name, struct view value)
 		tree_text(t, name, value);
 }
 
+void
+tree_long_text(struct tree *t, struct view name, struct view value)
+{
+	struct tree_node *node = tree_add(t, name, TREE_TEXT);
+
+	if (node == NULL)
+		return;
+	node->text = value;
+	node->is_long = true;
+}
+
 static void
 tree_open(struct tree *t, struct view name, enum tree_type type)
 {
@@ -161,8 +172,8 @@ tree_close(struct tree *t)
 	t->nodes[t->open[t->depth]].end = t->count;
 }
 
-static void
-tree_copy_node(struct tree *t, const struct tree_node *node)
+void
+tree_copy_value(struct tree *t, const struct tree_node *node)
 {
 	switch (node->type) {
 	case TREE_LIST:
@@ -170,7 +181,10 @@ tree_copy_node(struct tree *t, const struct tree_node *node)
 		tree_open(t, node->name, node->type);
 		break;
 	case TREE_TEXT:
-		tree_text(t, node->name, node->text);
+		if (node->is_long)
+			tree_long_text(t, node->name, node->text);
+		else
+			tree_text(t, node->name, node->text);
 		break;
 	case TREE_INT:
 		tree_int(t, node->name, node->integer);
@@ -202,7 +216,7 @@ tree_copy(struct tree *t, const struct tree *from, uint32_t index)
 			tree_close(t);
 			depth--;
 		}
-		tree_copy_node(t, node);
+		tree_copy_value(t, node);
 		if (tree_status(t) != STATUS_OK)
 			return;
 		if (node->type == TREE_MAP || node->type == TREE_LIST)

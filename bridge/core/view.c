@@ -73,6 +73,19 @@ view_trim(struct view v)
 	return v;
 }
 
+struct view
+view_head(struct view v, size_t most)
+{
+	if (v.len <= most)
+		return v;
+	v.len = most;
+	/* A character has at most three bytes behind its first. */
+	for (int i = 0; i < 3 && v.len > 0; i++)
+		if (((unsigned char)v.data[v.len] & 0xc0) == 0x80)
+			v.len--;
+	return v;
+}
+
 enum status
 view_to_int(struct view v, int64_t *out_value)
 {

@@ -6,12 +6,16 @@
 #include <strings.h>
 
 #include "vulnbus/crypto.h"
+#include "vulnbus/fit.h"
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
 
 #define NODES_MAX       8192
 #define VALUE_BYTES_MAX (4u << 20)
 #define KEY_BYTES_MAX   1024
+/* Kafka protocol guide, "Record Batch": a batch, a record, a header. */
+#define BATCH_BYTES     512
+#define HEADER_BYTES    16
 #define TYPE_MSGPACK    "application/vnd.msgpack"
 #define TYPE_JSON       "application/json"
 
@@ -141,16 +145,47 @@ add_common(const struct event *event, struct view id, const char *made_name,
 	tree_int(t, view_of(made_name), made_ms);
 }
 
-enum status
-encode_record(const struct encoding *encoding,
-    const struct encode_record *record, struct encoded *out, struct error *err)
+static size_t
+record_bytes(const struct kafka_record *record)
+{
+	size_t bytes = BATCH_BYTES + record->key.len + record->value.len;
+
+	for (size_t i = 0; i < record->header_count; i++)
+		bytes += HEADER_BYTES + strlen(record->headers[i].name) +
+			 record->headers[i].value.len;
+	return bytes;
+}
+
+static enum status
+encode_fitting(const struct encoding *encoding,
+    const struct encode_record *record, const struct fit *fit,
+    struct encoded *out, struct error *err)
 {
 	start(out);
 	add_common(record->event, record->id, record->made_name,
 	    record->made_ms, &out->tree);
-	tree_copy(&out->tree, record->body, 0);
+	fit_copy(&out->tree, record->body, fit);
 	return finish(encoding, record->topic, record->event, record->id,
 	    record->base_url, record->trace, record->made_ms, out, err);
+}
+
+enum status
+encode_record(const struct encoding *encoding,
+    const struct encode_record *record, struct encoded *out, struct error *err)
+{
+	const size_t most = encoding->record_bytes_max == 0
+				? SIZE_MAX
+				: encoding->record_bytes_max;
+	struct fit fit = FIT_WHOLE;
+	enum status status;
+
+	do
+		status = encode_fitting(encoding, record, &fit, out, err);
+	while (
+	    (status == STATUS_TOO_LARGE ||
+		(status == STATUS_OK && record_bytes(&out->record) > most)) &&
+	    fit_tighten(&fit, record->body));
+	return status;
 }
 
 static void

@@ -25,7 +25,6 @@ add_counts(struct tree *t, const struct json_value *object)
 	tree_close(t);
 }
 
-/* A site's name and description are what people wrote. */
 static void
 add_place(struct tree *t, const struct json_value *target)
 {
@@ -115,6 +114,7 @@ enrich_finding(const struct event *event, const struct source_reply *reply,
 		{ "id", "definition_id", SOURCE_FORM_WORD },
 		{ "name", "title", SOURCE_FORM_WORD },
 		{ "cwe_id", "cwe_id", SOURCE_FORM_WORD },
+		{ "desc", "description", SOURCE_FORM_PROSE },
 		{ NULL },
 	};
 	static const struct source_field of_finding[] = {
@@ -130,7 +130,16 @@ enrich_finding(const struct event *event, const struct source_reply *reply,
 		{ "created_at", "created_ms", SOURCE_FORM_TIME },
 		{ "last_found", "last_found_ms", SOURCE_FORM_TIME },
 		{ "changed", "changed_ms", SOURCE_FORM_TIME },
+		{ "evidence", "evidence", SOURCE_FORM_PROSE },
+		{ "value", "parameter_value", SOURCE_FORM_PROSE },
+		{ "fix", "fix", SOURCE_FORM_PROSE },
+		{ "comment", "comment", SOURCE_FORM_PROSE },
+		{ "review_reason", "review_reason", SOURCE_FORM_PROSE },
+		{ "change_reason", "change_reason", SOURCE_FORM_PROSE },
 		{ NULL },
+	};
+	static const struct source_field of_assignee[] = {
+		{ "name", "assignee", SOURCE_FORM_PROSE }, { NULL }
 	};
 	const struct json_value *finding = reply->document;
 
@@ -141,6 +150,7 @@ enrich_finding(const struct event *event, const struct source_reply *reply,
 	    VIEW("severity_word"), json_member(finding, "severity"));
 	source_copy(body, json_member(finding, "definition"), of_definition);
 	source_copy(body, finding, of_finding);
+	source_copy(body, json_member(finding, "assignee"), of_assignee);
 	tree_close(body);
 	source_detail(body, VIEW("detail"), reply);
 	add_asset(body, event, json_member(finding, "target"));
@@ -155,6 +165,8 @@ enrich_target(const struct event *event, const struct source_reply *reply,
 		{ "verification_method", "verification_method",
 		    SOURCE_FORM_WORD },
 		{ "verification_date", "verified_ms", SOURCE_FORM_TIME },
+		{ "name", "name", SOURCE_FORM_PROSE },
+		{ "desc", "description", SOURCE_FORM_PROSE },
 		{ NULL },
 	};
 	static const struct source_field of_target[] = {

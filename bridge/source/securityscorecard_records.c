@@ -6,9 +6,10 @@
 #include "vulnbus/json.h"
 
 /* Of what has no documented bound; how much there was is said beside it. */
-#define FACTORS_MAX       20
-#define RECORD_ISSUES_MAX 60
-#define CHANGES_MAX       50
+#define FACTORS_MAX         20
+#define RECORD_ISSUES_MAX   60
+#define CHANGES_MAX         50
+#define RECORD_BREACHES_MAX 60
 
 static void
 add_severity(struct tree *t, const struct json_value *object)
@@ -127,9 +128,47 @@ add_factors(const struct source_reply *reply, struct tree *body)
 	tree_int(body, VIEW("factor_count"), (int64_t)length_of(entries));
 }
 
+/* What is told of a breach is free text, and goes where that does. */
+static void
+add_breach(const struct json_value *entry, size_t *left, struct tree *body)
+{
+	static const struct source_field of_breach[] = {
+		{ "root_cause", "root_cause", SOURCE_FORM_PROSE },
+		{ "type_of_breach", "type", SOURCE_FORM_PROSE },
+		{ "records_lost", "records_lost", SOURCE_FORM_COUNT },
+		{ NULL },
+	};
+	static const struct source_field of_incident[] = {
+		{ "title", "title", SOURCE_FORM_PROSE },
+		{ "summary", "summary", SOURCE_FORM_PROSE },
+		{ NULL },
+	};
+	const struct json_value *data = json_member(entry, "breach_data");
+	const struct json_value *incidents = json_member(
+	    entry, "breach_incidents");
+	const struct json_value *incident;
+
+	if (body->prose == NULL || (data == NULL && incidents == NULL))
+		return;
+	tree_open_map(body, VIEW("breach"));
+	source_copy(body, data, of_breach);
+	tree_open_list(body, VIEW("incidents"));
+	for (size_t i = 0;
+	     *left > 0 && (incident = json_element(incidents, i)) != NULL;
+	     i++, --*left) {
+		tree_open_map(body, VIEW(""));
+		source_copy(body, incident, of_incident);
+		tree_close(body);
+	}
+	tree_close(body);
+	tree_int(body, VIEW("incident_count"), (int64_t)length_of(incidents));
+	tree_close(body);
+}
+
 /* An entry of history/events. */
 static void
-add_change(const struct json_value *entry, struct tree *body)
+add_change(
+    const struct json_value *entry, size_t *breaches_left, struct tree *body)
 {
 	static const struct source_field fields[] = {
 		{ "id", "id", SOURCE_FORM_COUNT },
@@ -146,6 +185,7 @@ add_change(const struct json_value *entry, struct tree *body)
 	tree_open_map(body, VIEW(""));
 	source_copy(body, entry, fields);
 	add_severity(body, entry);
+	add_breach(entry, breaches_left, body);
 	tree_close(body);
 }
 
@@ -153,6 +193,7 @@ static void
 add_changes(const struct source_reply *reply, struct tree *body)
 {
 	const struct json_value *entries = securityscorecard_entries(reply);
+	size_t breaches_left = RECORD_BREACHES_MAX;
 	const struct json_value *entry;
 
 	source_detail(body, VIEW("changes_detail"), reply);
@@ -161,7 +202,7 @@ add_changes(const struct source_reply *reply, struct tree *body)
 	tree_open_list(body, VIEW("changes"));
 	for (size_t i = 0;
 	     i < CHANGES_MAX && (entry = json_element(entries, i)) != NULL; i++)
-		add_change(entry, body);
+		add_change(entry, &breaches_left, body);
 	tree_close(body);
 	tree_int(body, VIEW("change_count"), (int64_t)length_of(entries));
 }

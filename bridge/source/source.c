@@ -87,6 +87,16 @@ address_of(const struct json_value *value)
 }
 
 static void
+copy_prose(struct tree *t, struct view name, struct view theirs)
+{
+	const struct view text = t->prose == NULL ? VIEW("")
+						  : prose_add(t->prose, theirs);
+
+	if (text.len > 0)
+		tree_long_text(t, name, text);
+}
+
+static void
 copy_one(struct tree *t, const struct json_value *value,
     const struct source_field *field)
 {
@@ -100,6 +110,9 @@ copy_one(struct tree *t, const struct json_value *value,
 		break;
 	case SOURCE_FORM_ADDRESS:
 		tree_text_if(t, name, address_of(value));
+		break;
+	case SOURCE_FORM_PROSE:
+		copy_prose(t, name, json_text(value));
 		break;
 	case SOURCE_FORM_TIME:
 		if (timestamp_parse(json_text(value), &ms) == STATUS_OK)

@@ -150,6 +150,7 @@ struct config_source {
 		bool reconcile;
 		uint32_t reconcile_every_ms; /* 0: the enricher's */
 		uint32_t timeout_ms;
+		bool forward_free_text;
 		struct config_pairs paths; /* overrides of the vendor's */
 	} api;
 	struct {

@@ -29,6 +29,7 @@ struct encoded {
 struct encoding {
 	const struct topics *topics;
 	enum config_format format;
+	size_t record_bytes_max; /* for encode_record; 0: no ceiling */
 };
 
 void
@@ -44,7 +45,9 @@ encode_event(const struct encoding *encoding, const struct event *event,
     struct error *err) MUST_CHECK;
 
 /* A record of an event onto `topic`: the common fields, then the members of
- * `body`. `id` is the record's own. */
+ * `body`, shortened (fit.h) where the record would be over its ceiling: it
+ * stays above only when nothing is left to shorten. `id` is the record's
+ * own. */
 struct encode_record {
 	enum topic topic;
 	const struct event *event;

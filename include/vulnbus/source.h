@@ -9,6 +9,7 @@
 #define VULNBUS_SOURCE_H
 
 #include "vulnbus/event.h"
+#include "vulnbus/prose.h"
 
 struct json_value;
 
@@ -199,7 +200,7 @@ struct source {
 	    struct source_request *out_request, struct error *err);
 
 	/* The record's own fields, from an allow-list, into `body`; the
-	 * common ones are there already. */
+	 * common ones are there already. Free text where `body->prose` is. */
 	enum status (*enrich)(const struct event *event,
 	    const struct source_replies *replies, struct tree *body,
 	    enum source_record *out_record, struct error *err);
@@ -227,6 +228,8 @@ enum source_form {
 	SOURCE_FORM_SCORE,   /* the same, not below zero */
 	SOURCE_FORM_ADDRESS, /* a URL up to its query; none that holds a user
 			      * name and password */
+	SOURCE_FORM_PROSE,   /* free text, as prose_add makes it; only into a
+			      * tree that has a place for it */
 };
 
 /* One line of an allow-list: what no line names goes nowhere. */

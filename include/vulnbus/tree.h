@@ -11,6 +11,8 @@
 
 #include "vulnbus/view.h"
 
+struct prose;
+
 enum tree_type {
 	TREE_NULL,
 	TREE_BOOL,
@@ -24,6 +26,7 @@ enum tree_type {
 struct tree_node {
 	struct view name; /* empty in a list */
 	enum tree_type type;
+	bool is_long; /* a text that may be shortened */
 	union {
 		bool boolean;
 		int64_t integer;
@@ -45,6 +48,8 @@ struct tree {
 	uint32_t open[TREE_DEPTH_MAX];
 	uint32_t depth;
 	enum status status;
+	struct prose *prose; /* borrowed: where free text goes; NULL: nowhere,
+			      * it is left out */
 };
 
 /* Memory is taken at the first write. */
@@ -54,7 +59,7 @@ tree_init(struct tree *t, uint32_t nodes_max);
 void
 tree_clear(struct tree *t);
 
-/* Forgets the contents and the error, keeps the memory. */
+/* Forgets the contents and the error, keeps the memory, and `prose`. */
 void
 tree_reset(struct tree *t);
 
@@ -77,6 +82,10 @@ tree_text(struct tree *t, struct view name, struct view value);
 void
 tree_text_if(struct tree *t, struct view name, struct view value);
 
+/* A text that may end early where a record would be too large. */
+void
+tree_long_text(struct tree *t, struct view name, struct view value);
+
 void
 tree_open_map(struct tree *t, struct view name);
 
@@ -89,6 +98,11 @@ tree_close(struct tree *t);
 /* Appends the members of `from`'s map `index` to the open map or list. */
 void
 tree_copy(struct tree *t, const struct tree *from, uint32_t index);
+
+/* The same of one value; of a map or list only its beginning, which is to be
+ * closed. */
+void
+tree_copy_value(struct tree *t, const struct tree_node *node);
 
 /* STATUS_OK, STATUS_TOO_LARGE (nodes or depth) or STATUS_NO_MEMORY. */
 enum status

@@ -38,6 +38,10 @@ view_starts(struct view v, struct view prefix);
 struct view
 view_cut(struct view *v, char separator);
 
+/* At most the first `most` bytes; a UTF-8 character is not divided. */
+struct view
+view_head(struct view v, size_t most);
+
 struct view
 view_trim(struct view v);
 

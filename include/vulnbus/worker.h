@@ -27,7 +27,8 @@ struct worker {
 	struct conversation *active;
 	struct encoded encoded; /* the record at hand */
 	struct tree body;
-	int event_fd; /* readable when there are events */
+	struct prose *prose; /* owned; the free text of `body` */
+	int event_fd;        /* readable when there are events */
 	bool is_intake_paused;
 	bool is_broken;         /* the session must be begun again */
 	bool is_sweep_owed;     /* by partitions or sources that are new */

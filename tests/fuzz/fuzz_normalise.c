@@ -7,6 +7,7 @@
 
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
+#include "vulnbus/prose.h"
 #include "vulnbus/source.h"
 
 #define NODES_MAX 2000
@@ -50,6 +51,7 @@ static void
 converse(const struct source *source, const struct event *event, unsigned code,
     const struct json_value *document)
 {
+	static struct prose prose;
 	struct source_replies replies = { .count = 0 };
 	enum source_record record = SOURCE_RECORD_NONE;
 	struct source_request request;
@@ -72,6 +74,8 @@ converse(const struct source *source, const struct event *event, unsigned code,
 		};
 	}
 	tree_init(&body, NODES_MAX);
+	body.prose = &prose;
+	prose.len = 0;
 	if (source->enrich(event, &replies, &body, &record, &err) ==
 	    STATUS_OK) {
 		/* Whatever the vendor sends, there is a ceiling. */

@@ -7,6 +7,7 @@
  *   <case>.error        "<status>: <text>" when it is refused or not known
  *   <case>.replies.json a list of what locate asks and what it gets; then
  *   <case>.record.json  what enrich makes of it
+ *   <case>.free-text.json  what it makes of it where free text is forwarded
  *
  * Adding a case is adding files. */
 #include "check.h"
@@ -16,6 +17,7 @@
 #include "vulnbus/authenticate.h"
 #include "vulnbus/json.h"
 #include "vulnbus/normalise.h"
+#include "vulnbus/prose.h"
 
 #define FOLDER      "tests/unit/vendors"
 #define RECEIVED_MS 1598539393000
@@ -332,8 +334,9 @@ converse(const struct source *contract, const struct event *event,
 }
 
 static void
-check_record(const struct vendor_case *c, const struct event *event,
-    const struct source_replies *replies)
+check_record_as(const struct vendor_case *c, const char *suffix,
+    const struct event *event, const struct source_replies *replies,
+    struct prose *prose)
 {
 	static const char *const names[] = {
 		[SOURCE_RECORD_NONE] = "none",
@@ -349,6 +352,7 @@ check_record(const struct vendor_case *c, const struct event *event,
 	struct tree body, whole;
 
 	tree_init(&body, NODES_MAX);
+	body.prose = prose;
 	tree_init(&whole, NODES_MAX);
 	assert_ok(source_find(c->vendor)->enrich(
 		      event, replies, &body, &record, &err),
@@ -358,9 +362,21 @@ check_record(const struct vendor_case *c, const struct event *event,
 	tree_open_map(&whole, VIEW("body"));
 	tree_copy(&whole, &body, 0);
 	tree_close(&whole);
-	assert_golden(c->path, ".record.json", &whole);
+	assert_golden(c->path, suffix, &whole);
 	tree_clear(&body);
 	tree_clear(&whole);
+}
+
+static void
+check_record(const struct vendor_case *c, const struct event *event,
+    const struct source_replies *replies)
+{
+	static struct prose prose;
+
+	prose.len = 0;
+	check_record_as(c, ".record.json", event, replies, NULL);
+	if (has_file(c, ".free-text.json"))
+		check_record_as(c, ".free-text.json", event, replies, &prose);
 }
 
 static void

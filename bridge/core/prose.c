@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/prose.h"
+
+#include <string.h>
+
+/* An address is found by its @, which may lie beyond the cut: none is longer
+ * than 254 bytes (RFC 5321, section 4.5.3.1.3). */
+#define LOOK_AHEAD 512
+#define MARK       "[e-mail]"
+
+static bool
+is_alphanumeric(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z');
+}
+
+/* atext and dot (RFC 5322, section 3.2.3), and beyond ASCII (RFC 6531). */
+static bool
+is_local(unsigned char c)
+{
+	return c >= 0x80 || is_alphanumeric(c) ||
+	       (c != '\0' && strchr(".!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+static bool
+is_domain(unsigned char c)
+{
+	return c >= 0x80 || is_alphanumeric(c) || c == '.' || c == '-';
+}
+
+/* The length of an @, as it is, in a URL or in HTML; 0: there is none. */
+static size_t
+at_sign_bytes(struct view text)
+{
+	static const char *const forms[] = { "@", "%40", "&#64;", "&#x40;",
+		"&commat;" };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (view_starts(text, view_of(forms[i])))
+			return strlen(forms[i]);
+	return 0;
+}
+
+static size_t
+domain_bytes(struct view text)
+{
+	size_t len = 0;
+
+	if (text.len > 0 && text.data[0] == '[') {
+		const char *end = memchr(text.data, ']', text.len);
+
+		return end == NULL ? 0 : (size_t)(end - text.data) + 1;
+	}
+	while (len < text.len && is_domain((unsigned char)text.data[len]))
+		len++;
+	while (len > 0 && text.data[len - 1] == '.')
+		len--;
+	return len;
+}
+
+/* The length of the local part that `text` ends in, bare or quoted. */
+static size_t
+local_bytes(struct view text)
+{
+	size_t len = 0;
+
+	while (len < text.len &&
+	       is_local((unsigned char)text.data[text.len - len - 1]))
+		len++;
+	if (len > 0 || text.len < 2 || text.data[text.len - 1] != '"')
+		return len;
+	for (len = 2; len <= text.len && len <= LOOK_AHEAD; len++)
+		if (text.data[text.len - len] == '"')
+			return len;
+	return 0;
+}
+
+/* The length of the control character that `text` begins with; 0: none, or
+ * newline or tab. */
+static size_t
+control_bytes(struct view text)
+{
+	const unsigned char c = (unsigned char)text.data[0];
+
+	if (c == '\n' || c == '\t')
+		return 0;
+	if (c < 0x20 || c == 0x7f)
+		return 1;
+	/* U+0080 to U+009F */
+	return c == 0xc2 && text.len > 1 &&
+		       ((unsigned char)text.data[1] & 0xe0) == 0x80
+		   ? 2
+		   : 0;
+}
+
+static struct view
+skip(struct view text, size_t bytes)
+{
+	return (struct view){ text.data + bytes, text.len - bytes };
+}
+
+struct view
+prose_add(struct prose *prose, struct view text)
+{
+	const size_t most = PROSE_TEXT_BYTES_MAX + LOOK_AHEAD;
+	struct view out = { prose->bytes + prose->len, 0 };
+	char *const to = prose->bytes + prose->len;
+
+	if (sizeof(prose->bytes) - prose->len < most + sizeof(MARK))
+		return VIEW("");
+	while (text.len > 0 && out.len < most) {
+		const size_t control = control_bytes(text);
+		const size_t at = at_sign_bytes(text);
+		const size_t domain = at == 0 ? 0
+					      : domain_bytes(skip(text, at));
+		const size_t local = domain == 0 ? 0 : local_bytes(out);
+
+		if (local > 0) {
+			out.len -= local;
+			memcpy(to + out.len, MARK, sizeof(MARK) - 1);
+			out.len += sizeof(MARK) - 1;
+			text = skip(text, at + domain);
+		} else if (control > 0) {
+			text = skip(text, control);
+		} else {
+			to[out.len++] = text.data[0];
+			text = skip(text, 1);
+		}
+	}
+	out = view_head(out, PROSE_TEXT_BYTES_MAX);
+	prose->len += out.len;
+	return out;
+}
