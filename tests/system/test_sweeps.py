@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from daemons import Daemon, Source, run
+from reader import raw_bytes
 from test_unsigned import probely, scorecard, tell, told
 from vendor import Reply, Vendor
 from waiting import until
@@ -400,6 +401,34 @@ def test_what_the_api_lists_may_not_be_an_event(site):
         {**good, "id": "y" * 5000}, good]
     once(site, "findings", [f"web:{good['id']}"])
     assert "an item of the vendor's list is no event" in site.enricher.log.read_text()
+
+
+def test_nothing_sensitive_of_a_list_gets_anywhere(site):
+    site.web.settings["api"]["forward_free_text"] = True
+    site.write()
+    site.start()
+    mark = f"mark-{secrets.token_hex(8)}"
+    address = f"{mark}@example.com"
+    place = {"id": "t1", "site": {"basic_auth": {"username": mark, "password": mark}, "otp_secret": mark,
+                                  "headers": [{"name": "Authorization", "value": mark}],
+                                  "cookies": [{"name": "sid", "value": mark}],
+                                  "form_login": [{"name": "password", "value": mark}],
+                                  "verification_token": mark}}
+    found = finding(site, 5, webhooks=[{"url": f"https://hooks.example.com/{mark}",
+                                        "created_by": {"email": address}, "status": "failed"}])
+    found["content"] |= {"requests": [{"request": mark, "response": mark}], "target": {
+        **place, "id": "t5"}, "assignee": {"email": address}}
+    site.web.stub.lists[EVENTS] += [
+        probely("user_created", {"id": "u1", "email": address, "name": mark},
+                occurred_at=when(seconds=5)), found]
+    ended = {**scan(site), "target": place, "login_video": mark, "changed_by": {"email": address}}
+    site.web.stub.lists[SCANS].append(ended)
+    once(site, "scans", [f"web:scan:{ended['id']}:completed"])
+    once(site, "findings", [f"web:{found['id']}"])
+    assert len(announced(site)) == 3
+    for place in (raw_bytes(site.broker.bootstrap, site.prefix), site.enricher.log.read_bytes(),
+                  site.enricher.admin("/metrics").content):
+        assert mark.encode() not in place
 
 
 def test_the_configuration_may_move_the_lists(site):
