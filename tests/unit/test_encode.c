@@ -63,7 +63,7 @@ an_event_is_a_cloudevent(void **state)
 		{ "ce_dataschema", VIEW("urn:vulnbus:schema:event:v1") },
 		{ "traceparent", VIEW(TRACE) },
 	};
-	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK };
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK, 0 };
 	struct error err = { "" };
 	struct encoded encoded;
 	struct event event;
@@ -86,7 +86,7 @@ an_event_is_a_cloudevent(void **state)
 static void
 what_an_event_lacks_has_no_header(void **state)
 {
-	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON };
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON, 0 };
 	struct error err = { "" };
 	struct encoded encoded;
 	struct event event;
@@ -122,7 +122,7 @@ an_event_comes_back_from_both_formats(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(formats); i++) {
-		const struct encoding encoding = { &topics, formats[i] };
+		const struct encoding encoding = { &topics, formats[i], 0 };
 		struct json_document *document = NULL;
 		struct event event, back;
 		struct error err = { "" };
@@ -156,7 +156,7 @@ an_event_comes_back_from_both_formats(void **state)
 static void
 a_record_has_the_common_fields_and_its_own(void **state)
 {
-	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON };
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON, 0 };
 	struct error err = { "" };
 	struct encoded encoded;
 	struct event event;
@@ -203,7 +203,7 @@ a_record_has_the_common_fields_and_its_own(void **state)
 static void
 a_dead_letter_says_why_and_from_where(void **state)
 {
-	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON };
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON, 0 };
 	const struct encode_failure failure = { .reason = "gone",
 		.stage = "fetch",
 		.attempts = 3,
@@ -252,7 +252,7 @@ a_dead_letter_says_why_and_from_where(void **state)
 static void
 a_dead_letter_from_no_topic_names_none(void **state)
 {
-	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK };
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK, 0 };
 	const struct encode_failure failure = { .reason = "new",
 		.stage = "normalise" };
 	struct error err = { "" };
@@ -276,7 +276,7 @@ a_dead_letter_from_no_topic_names_none(void **state)
 static void
 nothing_of_the_last_record_is_left(void **state)
 {
-	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON };
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_JSON, 0 };
 	const struct encode_failure failure = { .reason = "a long reason",
 		.stage = "fetch",
 		.origin_topic = "vb.events.v1" };
