@@ -96,7 +96,11 @@ configure(const struct kafka_consumer_options *options,
 		{ "enable.auto.offset.store", "false" },
 		{ "auto.offset.reset", "earliest" },
 		{ "fetch.wait.max.ms", options->is_hasty ? "10" : "100" },
-		{ "queued.max.messages.kbytes", "16384" },
+		{ "queued.max.messages.kbytes",
+		    options->is_bulk ? "65536" : "16384" },
+		/* Until librdkafka 2.2 a queue that was full once is not
+		 * filled for a second: it must last that long. */
+		{ "queued.min.messages", options->is_bulk ? "1000000" : NULL },
 		{ "isolation.level", options->is_read_uncommitted
 					 ? "read_uncommitted"
 					 : "read_committed" },

@@ -19,7 +19,7 @@
 #define FLUSH_MS            1000
 /* A transaction ends with the first of these. What it holds is hidden from
  * all who read committed records, and what stands behind it too. */
-#define TRANSACTION_RECORDS 20000
+#define TRANSACTION_RECORDS 50000
 #define TRANSACTION_BYTES   (16 << 20)
 #define TRANSACTION_MS      1000
 

@@ -85,6 +85,7 @@ slice_rewind(struct slice *slice, struct error *err)
 	    &(struct kafka_consumer_options){
 		.config = plan->config,
 		.client = "vulnbus-tool",
+		.is_bulk = true,
 	    },
 	    &slice->consumer, err);
 	return status == STATUS_OK ? assign(slice, err) : status;
