@@ -52,7 +52,8 @@ sources:
     def new_topic(self, partitions=PARTITIONS):
         name = f"{self.prefix}-copy-{secrets.token_hex(3)}"
         client = admin(self.bootstrap)
-        client.create_topics([NewTopic(name, partitions, 1)])[name].result(20)
+        client.create_topics([NewTopic(name, partitions, 1, config={
+            "retention.ms": "-1"})])[name].result(20)
         until(lambda: name in client.list_topics(timeout=10).topics, name)
         return name
 
@@ -67,23 +68,37 @@ sources:
                              on_delivery=lambda error, _: error and failures.append(error))
         assert producer.flush(60) == 0 and not failures, failures[:3]
 
+    def ends(self, topic):
+        """Where each partition ends, committed or not."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "nobody",
+                             "isolation.level": "read_uncommitted"})
+        count = len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        ends = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1]
+                for p in range(count)]
+        consumer.close()
+        return ends
+
     def read(self, topic):
-        """Every committed record of a topic, by partition."""
+        """Every committed record of a topic, by partition, up to where it ends now: what is in
+        an open transaction there is waited for."""
+        ends = self.ends(topic)
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "nobody",
                              "enable.auto.commit": False, "isolation.level": "read_committed",
-                             "enable.partition.eof": True, "log_level": 0})
-        count = len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-        consumer.assign([TopicPartition(topic, p, 0) for p in range(count)])
-        found, open_ = {p: [] for p in range(count)}, set(range(count))
+                             "auto.offset.reset": "error", "enable.partition.eof": True, "log_level": 0})
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(len(ends))])
+        found = {p: [] for p in range(len(ends))}
+        open_ = {p for p, end in enumerate(ends) if end > 0}
         deadline = time.monotonic() + 60
         while open_:
             assert time.monotonic() < deadline
             for message in consumer.consume(10_000, 0.2):
-                if message.error():
-                    assert message.error().code() == KafkaError._PARTITION_EOF
-                    open_.discard(message.partition())
-                else:
-                    found[message.partition()].append(message)
+                partition = message.partition()
+                is_end = message.error() is not None
+                assert not is_end or message.error().code() == KafkaError._PARTITION_EOF
+                if not is_end:
+                    found[partition].append(message)
+                if message.offset() + (not is_end) >= ends[partition]:
+                    open_.discard(partition)
         consumer.close()
         return found
 
@@ -313,11 +328,7 @@ def begun(place, *arguments):
 
 
 def length(place, topic):
-    consumer = Consumer({"bootstrap.servers": place.bootstrap, "group.id": "nobody"})
-    ends = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1]
-            for p in range(PARTITIONS)]
-    consumer.close()
-    return sum(ends)
+    return sum(place.ends(topic))
 
 
 def test_killed_again_and_again_each_record_is_there_once(big):
@@ -410,7 +421,7 @@ def test_much_is_asked_about(big):
         seen = b""
         while b"[y/N] " not in seen:
             seen += os.read(master, 1000)
-        assert f"Replay up to 12000 records of {big.topic('findings')} to {copy}?".encode() in seen
+        assert f"Replay up to 12000 records of {big.topic('export-rows')} to {copy}?".encode() in seen
         os.write(master, answer.encode() + b"\n")
         assert process.wait(60) == code
         os.close(master)
