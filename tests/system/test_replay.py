@@ -324,7 +324,9 @@ def begun(place, *arguments):
     """A replay that runs, with its id."""
     process = subprocess.Popen(place.command(*arguments), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return process, re.match(r"replay ([a-z0-9-]+): ", process.stderr.readline())[1]
+    said = re.match(r"replay ([a-z0-9-]+): .* up to (\d+) records", process.stderr.readline())
+    process.left = int(said[2])
+    return process, said[1]
 
 
 def length(place, topic):
@@ -333,15 +335,18 @@ def length(place, topic):
 
 def test_killed_again_and_again_each_record_is_there_once(big):
     copy = big.new_topic()
-    process, name = begun(big, "export-rows", "--yes", "--to-topic", copy, "--rate", 100_000)
-    for part in range(1, 4):
-        until(lambda: length(big, copy) > part * 35_000, "some are sent", 30, 0.01)
+    process, name = begun(big, "export-rows", "--yes", "--to-topic", copy, "--rate", 60_000)
+    left = [process.left]
+    for part in range(1, 4):   # each time in the middle of a second transaction
+        until(lambda: length(big, copy) > part * 60_000, "some are sent", 30, 0.01)
         process.kill()
         process.wait()
-        process, again = begun(big, "--resume", name, "--rate", 100_000)
+        process, again = begun(big, "--resume", name, "--rate", 60_000)
         assert again == name
+        left.append(process.left)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
+    assert left[0] == BIG and left == sorted(left, reverse=True) and 0 < left[-1] < BIG, left
     found = values(big, copy)
     assert len(found) == BIG and set(found.values()) == {1}
     assert length(big, copy) > BIG + 4
