@@ -12,7 +12,6 @@ reconcile_every_ms(const struct worker *w, struct view source)
 {
 	const struct binding *binding = bindings_find(
 	    &w->site->bindings, source);
-
 	const int64_t every_ms = w->config->enricher.reconcile_every_ms;
 	int64_t least_ms;
 
@@ -43,6 +42,16 @@ reconcile_is_known(
 		return false;
 	alias = contract->reconciliation.alias(event, 0);
 	return alias.len > 0 && map_find(&partition->known, alias) != NULL;
+}
+
+void
+reconcile_init(const struct conversation *c, struct event *event)
+{
+	event_init(event);
+	event->source = c->decoded.event.source;
+	event->vendor = c->decoded.event.vendor;
+	event->received_ms = clock_wall_ms();
+	event->proof = VIEW("api");
 }
 
 enum status
@@ -76,11 +85,7 @@ reconcile_complete(struct worker *w, struct conversation *c, struct error *err)
 	for (size_t i = 0; status == STATUS_OK; i++) {
 		struct event event;
 
-		event_init(&event);
-		event.source = c->decoded.event.source;
-		event.vendor = c->decoded.event.vendor;
-		event.received_ms = clock_wall_ms();
-		event.proof = VIEW("api");
+		reconcile_init(c, &event);
 		status = c->binding->contract->reconcile(
 		    &c->decoded.event, &c->replies, i, &event, err);
 		if (status == STATUS_OK && !reconcile_is_known(w, c, &event))

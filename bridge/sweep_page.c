@@ -83,19 +83,15 @@ take_page(struct worker *w, struct conversation *c)
 	const struct source_reconciliation *how =
 	    &c->binding->contract->reconciliation;
 	enum status status = STATUS_OK, taken = STATUS_OK;
-	struct map
-	    seen; /* on this page: it is known only once it is taken in */
+	/* On this page: an event is known only once it is taken in. */
+	struct map seen;
 
 	map_init(&seen);
 	for (size_t i = 0; status != STATUS_END && taken != STATUS_UNAVAILABLE;
 	     i++) {
 		struct event event;
 
-		event_init(&event);
-		event.source = c->sweep.source;
-		event.vendor = c->decoded.event.vendor;
-		event.received_ms = clock_wall_ms();
-		event.proof = VIEW("api");
+		reconcile_init(c, &event);
 		status = how->tell(
 		    &c->sweep, &c->replies.items[0], i, &event, &c->why);
 		taken = STATUS_OK;

@@ -56,7 +56,7 @@ worker_unqueue(struct worker *w, struct work *work)
 {
 	if (work->item.place == 0)
 		return;
-	if (work_is_loaded(work) && !work->is_sweep)
+	if (work_takes_place(work))
 		w->loaded--;
 	feed_remove(&w->feeds, work);
 }
@@ -81,7 +81,7 @@ worker_queue(struct worker *w, struct work *work, int64_t due_ms)
 		w->config->enricher.max_in_memory &&
 	    work->state_offset >= 0 && !work->is_sweep)
 		work_unload(work);
-	if (work_is_loaded(work) && !work->is_sweep)
+	if (work_takes_place(work))
 		w->loaded++;
 	if (feed_add(&w->feeds, work->feed, work, due_ms, &err) != STATUS_OK)
 		abort();
@@ -145,9 +145,9 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 {
 	struct error err = { "no memory" };
 
-	if (work_is_loaded(work))
-		w->loaded -= !work->is_sweep;
-	else if (read_back(w, work, &err) != STATUS_OK)
+	if (work_takes_place(work))
+		w->loaded--;
+	else if (!work_is_loaded(work) && read_back(w, work, &err) != STATUS_OK)
 		goto later;
 	work->conversation = fetch_open(work, w->site, binding,
 	    work->feed->grant, w->client, outcome_on_row, w);

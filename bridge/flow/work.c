@@ -176,6 +176,12 @@ work_is_loaded(const struct work *work)
 	return work->value.len > 0;
 }
 
+bool
+work_takes_place(const struct work *work)
+{
+	return work_is_loaded(work) && !work->is_sweep;
+}
+
 enum status
 work_from_event(const struct kafka_record *record, int64_t now_ms,
     struct work **out_work, struct error *err)

@@ -152,6 +152,10 @@ work_load(struct work *work, struct work *loaded);
 bool
 work_is_loaded(const struct work *work);
 
+/* Counts towards max_in_memory: a sweep is no event. */
+bool
+work_takes_place(const struct work *work);
+
 /* State records: `work->next` as the value to write, and back. Nothing is
  * written of what is forgotten. */
 enum status

@@ -74,6 +74,11 @@ bool
 reconcile_is_known(struct worker *worker,
     const struct conversation *conversation, struct event *event);
 
+/* An event that the API tells in this conversation, for the source to fill in.
+ * To be cleared. */
+void
+reconcile_init(const struct conversation *conversation, struct event *event);
+
 /* The event becomes a record. */
 enum status
 reconcile_event(struct worker *worker, const struct conversation *conversation,
