@@ -412,6 +412,18 @@ def test_an_id_nobody_knows(place):
 
 # --- questions and answers ---
 
+def rest_of(master):
+    """All that comes yet: who writes to a terminal that nobody reads is held up."""
+    seen = b""
+    try:
+        while part := os.read(master, 1000):
+            seen += part
+    except OSError:
+        pass   # the other side is closed
+    os.close(master)
+    return seen
+
+
 def test_much_is_asked_about(big):
     copy = big.new_topic()
     made = big.replay("export-rows", "--to-topic", copy, code=64)
@@ -428,8 +440,8 @@ def test_much_is_asked_about(big):
             seen += os.read(master, 1000)
         assert f"Replay up to 12000 records of {big.topic('export-rows')} to {copy}?".encode() in seen
         os.write(master, answer.encode() + b"\n")
+        rest_of(master)
         assert process.wait(60) == code
-        os.close(master)
         assert big.count(copy) == (12_000 if code == 0 else 0)
 
 
@@ -461,12 +473,7 @@ def test_a_terminal_sees_a_bar(big):
         big.command("export-rows", "--to-topic", big.new_topic(), "--to", "@3000", "--rate", 6000),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave)
     os.close(slave)
-    seen = b""
-    try:
-        while part := os.read(master, 1000):
-            seen += part
-    except OSError:
-        pass   # the other side is closed
+    seen = rest_of(master)
     assert process.wait(30) == 0
     bars = re.findall(rb"\r\x1b\[K\[#*\.*\] (\d+) %, \d+ records, \d+/s", seen)
     assert 5 < len(bars) < 25
