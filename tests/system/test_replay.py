@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 import msgpack
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from daemons import BUILD, Source, run
 from kafka import admin
 from reader import decode
+from vendor import Reply
 from waiting import until
 
 DAY = 86_400_000
@@ -358,6 +359,27 @@ def test_killed_again_and_again_each_record_is_there_once(big):
     assert big.count(copy) == BIG
 
 
+def test_a_million_records_keep_their_ids_and_their_order(broker, tmp_path):
+    count = 1_000_000
+    place = Place(broker, tmp_path)
+    topic, copy = place.topic("export-rows"), place.new_topic()
+    place.produce(topic, ((b"acme-vdr/export/%d" % (n % 5000), b"%d" % n, NOON + n // 100,
+                           [("ce_id", b"row:%d" % n)]) for n in range(count)))
+    made = subprocess.run(place.command("export-rows", "--to-topic", copy, "--yes"), timeout=120,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert made.returncode == 0 and f"replayed {count} records" in made.stdout, made.stderr
+    seen = 0
+    for before, after in zip(*(place.read(each).values() for each in (topic, copy))):
+        assert len(before) == len(after)
+        seen += len(after)
+        # A key is in one partition: the order of a partition is that of its keys.
+        for old, new in zip(before, after):
+            assert old.value() == new.value() and old.key() == new.key()
+            assert old.timestamp() == new.timestamp()
+            assert new.headers()[0] == ("ce_id", b"row:" + new.value())
+    assert seen == count
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(big, number):
     copy = big.new_topic()
@@ -403,6 +425,39 @@ def test_two_processes_of_one_replay_do_not_send_twice(big):
     assert f"--resume {name}" in first.stderr.read()
     found = values(big, copy)
     assert len(found) == 60_000 and set(found.values()) == {1}
+
+
+def test_a_broker_that_dies_delays_it(own_broker, tmp_path):
+    own_broker.ensure()
+    place = Place(own_broker, tmp_path)
+    topic, copy = place.topic("export-rows"), place.new_topic()
+    place.produce(topic, ((b"%d" % (n % 100), b"%d" % n, NOON, None) for n in range(60_000)))
+    process, name = begun(place, "export-rows", "--to-topic", copy, "--rate", 15_000, "--yes")
+    until(lambda: length(place, copy) > 20_000, "some are sent", 30, 0.01)
+    own_broker.kill()
+    own_broker.start()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, (out, err)
+    assert "replayed 60000 records" in out
+    found = values(place, copy)
+    assert len(found) == 60_000 and set(found.values()) == {1}
+
+
+def test_a_record_that_the_topic_refuses_stops_it(place):
+    topic, copy = place.topic("findings"), place.new_topic(1)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, copy, incremental_configs=[ConfigEntry(
+        "max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)])
+    client = admin(place.bootstrap)
+    client.incremental_alter_configs([resource])[resource].result(20)
+    place.produce(topic, [(b"k", os.urandom(size), NOON, None) for size in (10, 5000, 20)])
+    made = place.replay("findings", "--to-topic", copy, code=65)
+    assert copy in made.stderr and f"vulnbus replay --resume {made.id}" in made.stderr
+    assert place.count(copy) == 0
+    resource = ConfigResource(ConfigResource.Type.TOPIC, copy, incremental_configs=[ConfigEntry(
+        "max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)])
+    client.incremental_alter_configs([resource])[resource].result(20)
+    assert "replayed 3 records" in place.replay("--resume", made.id).stdout
+    assert place.count(copy) == 3
 
 
 def test_an_id_nobody_knows(place):
@@ -480,11 +535,19 @@ def test_a_terminal_sees_a_bar(big):
     assert [*map(int, bars)] == sorted(map(int, bars))
 
 
+def test_nobody_sees_a_line_now_and_then(big):
+    made = big.replay("export-rows", "--to-topic", big.new_topic(), "--to", "@1000", "--rate", 250)
+    lines = [line for line in made.stderr.splitlines() if " %, " in line]
+    assert len(lines) == 1 and "\x1b" not in made.stderr
+    assert re.fullmatch(r"\d+ %, \d+ records, \d+/s, .* left", lines[0]), lines
+
+
 # --- what the enricher makes of it ---
 
 @pytest.fixture(scope="module")
 def shop(module_stack):
-    made = module_stack([Source()])
+    made = module_stack([Source()], {"enricher": {"give_up_after": "3s"}})
+    made.enricher.expect_errors("gave up|give up|giving up|dead letter")
     made.source = made.sources[0]
     return made.start()
 
@@ -510,6 +573,9 @@ def test_a_replayed_event_is_enriched_once_more(shop):
     shop.source.stub.scan("3")
     last = shop.notify(shop.source, id="3", kind="scan", status="done")
     shop.tap.one("scans", event_id=last)
+    id_of_it = event.headers["vulnbus-replay"]
+    again = run("vulnbus", "replay", "-c", shop.config, "--resume", id_of_it)
+    assert again.returncode == 0 and f"replay {id_of_it} has ended" in again.stdout
     run("vulnbus", "replay", "-c", shop.config, "events", "--id", name)
     shop.tap.wait("scans", 3, event_id=name)   # another replay
     shop.tap.drain()
@@ -539,3 +605,21 @@ def test_a_dead_letter_becomes_its_event_again(shop, broker, tmp_path):
         **{name: value for name, value in event.headers.items() if name != "traceparent"},
         "vulnbus-replay": made.id, "vulnbus-origin-topic": "somewhere",
         "vulnbus-origin-partition": "2", "vulnbus-origin-offset": "17"}
+
+
+def test_dead_letters_are_worked_on_again_after_a_fix(shop):
+    names = {}
+    for number in ("51", "52"):
+        shop.source.stub.always(f"/api/v2/scans/{number}", Reply(500))
+        names[number] = shop.notify(shop.source, id=number, kind="scan", status="done")
+        shop.tap.one("dead-letters", event_id=names[number])
+    for number in names:
+        shop.source.stub.usual(f"/api/v2/scans/{number}")
+        shop.source.stub.scan(number)
+    made = run("vulnbus", "replay", "-c", shop.config, "dead-letters", "--to-topic", "events",
+               "--source", shop.source.name)
+    assert made.returncode == 0, made.stderr
+    for number, name in names.items():
+        assert shop.tap.one("scans", event_id=name).value["scan"]["id"] == number
+    shop.tap.drain()
+    assert len(shop.tap.find("scans", event_id=names["51"])) == 1
