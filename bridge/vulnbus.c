@@ -68,6 +68,36 @@ static const struct tool_command commands[] = {
 	    "standard\n"
 	    "error (as {\"error\": ...} with --json) and passed over.\n",
 	    tool_tail },
+	{ "replay", "[options] TOPIC | --resume ID [--rate N]",
+	    "send records of a topic again",
+	    "      --from BOUND      from this on\n"
+	    "      --to BOUND        up to before this: RFC 3339, -2h, or "
+	    "@OFFSET (in every\n"
+	    "                        partition)\n"
+	    "      --source NAME     only of this source\n"
+	    "      --kind KIND       only of this kind: scan.completed, or "
+	    "scan\n"
+	    "      --id ID           only of this event or record\n"
+	    "      --key KEY         only with this key\n"
+	    "      --to-topic TOPIC  to this topic (default: the same); dead "
+	    "letters that go\n"
+	    "                        to events become the events they hold\n"
+	    "      --rate N          at most N records a second\n"
+	    "      --dry-run         send nothing; count by source, kind and "
+	    "day (UTC)\n"
+	    "  -y, --yes             do not ask, however many records there "
+	    "are\n"
+	    "      --resume ID       go on with a replay that did not end\n"
+	    "\n"
+	    "Key, value, time and headers stay; the header vulnbus-replay "
+	    "is added, with an\n"
+	    "id of this replay, and vulnbus-origin-*, where the record was "
+	    "first. The enricher\n"
+	    "works on a replayed event again, once per replay.\n"
+	    "\n"
+	    "Exit status 75: a signal ended it; --resume goes on behind the "
+	    "last record.\n",
+	    tool_replay },
 	{ "export", "[--query JSON] [--id ID] [--no-wait] SOURCE",
 	    "ask a vendor for an export whose webhook comes here",
 	    "      --query JSON  what to export, in the vendor's grammar "

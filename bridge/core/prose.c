@@ -2,11 +2,14 @@
 #include "vulnbus/prose.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* An address is found by its @, which may lie beyond the cut: none is longer
  * than 254 bytes (RFC 5321, section 4.5.3.1.3). */
 #define LOOK_AHEAD 512
 #define MARK       "[e-mail]"
+#define REDACTED   " [redacted]"
+#define SLACK      64 /* of what one step adds */
 
 static bool
 is_alphanumeric(unsigned char c)
@@ -94,6 +97,28 @@ control_bytes(struct view text)
 		   : 0;
 }
 
+/* The length of the name of an HTTP header that holds a secret, up to its
+ * colon; 0: the text does not begin with one. */
+static size_t
+secret_header_bytes(struct view text)
+{
+	static const char *const names[] = { "authorization:", "cookie:" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (text.len >= strlen(names[i]) &&
+		    strncasecmp(text.data, names[i], strlen(names[i])) == 0)
+			return strlen(names[i]);
+	return 0;
+}
+
+static size_t
+line_bytes(struct view text)
+{
+	const char *end = memchr(text.data, '\n', text.len);
+
+	return end == NULL ? text.len : (size_t)(end - text.data);
+}
+
 static struct view
 skip(struct view text, size_t bytes)
 {
@@ -107,7 +132,7 @@ prose_add(struct prose *prose, struct view text)
 	struct view out = { prose->bytes + prose->len, 0 };
 	char *const to = prose->bytes + prose->len;
 
-	if (sizeof(prose->bytes) - prose->len < most + sizeof(MARK))
+	if (sizeof(prose->bytes) - prose->len < most + SLACK)
 		return VIEW("");
 	while (text.len > 0 && out.len < most) {
 		const size_t control = control_bytes(text);
@@ -115,8 +140,15 @@ prose_add(struct prose *prose, struct view text)
 		const size_t domain = at == 0 ? 0
 					      : domain_bytes(skip(text, at));
 		const size_t local = domain == 0 ? 0 : local_bytes(out);
+		const size_t header = secret_header_bytes(text);
 
-		if (local > 0) {
+		if (header > 0) {
+			memcpy(to + out.len, text.data, header);
+			memcpy(to + out.len + header, REDACTED,
+			    sizeof(REDACTED) - 1);
+			out.len += header + sizeof(REDACTED) - 1;
+			text = skip(text, line_bytes(text));
+		} else if (local > 0) {
 			out.len -= local;
 			memcpy(to + out.len, MARK, sizeof(MARK) - 1);
 			out.len += sizeof(MARK) - 1;

@@ -65,3 +65,30 @@ kafka_bounds(struct rd_kafka_s *client, const char *topic, int32_t partition,
 	return error_set(err, STATUS_UNAVAILABLE, "kafka: bounds of %s: %s",
 	    topic, rd_kafka_err2str(code));
 }
+
+enum status
+kafka_bounds_since(struct rd_kafka_s *client, const char *topic,
+    int32_t partition, int64_t timestamp_ms, uint32_t ms, int64_t *out_offset,
+    struct error *err)
+{
+	rd_kafka_topic_partition_list_t *list =
+	    rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(
+	    list, topic, partition);
+	rd_kafka_resp_err_t code;
+	enum status status = STATUS_OK;
+
+	/* Below zero it would have a meaning of its own. */
+	asked->offset = timestamp_ms < 0 ? 0 : timestamp_ms;
+	code = rd_kafka_offsets_for_times(client, list, (int)ms);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		code = asked->err;
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && asked->offset >= 0)
+		*out_offset = asked->offset;
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		status = error_set(err, STATUS_UNAVAILABLE,
+		    "kafka: offset of a time of %s: %s", topic,
+		    rd_kafka_err2str(code));
+	rd_kafka_topic_partition_list_destroy(list);
+	return status;
+}

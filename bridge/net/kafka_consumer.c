@@ -90,22 +90,25 @@ static enum status
 configure(const struct kafka_consumer_options *options,
     rd_kafka_conf_t **out_conf, struct error *err)
 {
-	const bool is_member = options->group_id != NULL;
 	char session[16];
 	const struct kafka_setting settings[] = {
 		{ "enable.auto.commit", "false" },
 		{ "enable.auto.offset.store", "false" },
 		{ "auto.offset.reset", "earliest" },
 		{ "fetch.wait.max.ms", options->is_hasty ? "10" : "100" },
-		{ "queued.max.messages.kbytes", "16384" },
+		{ "queued.max.messages.kbytes",
+		    options->is_bulk ? "65536" : "16384" },
+		/* Until librdkafka 2.2 a queue that was full once is not
+		 * filled for a second: it must last that long. */
+		{ "queued.min.messages", options->is_bulk ? "1000000" : NULL },
 		{ "isolation.level", options->is_read_uncommitted
 					 ? "read_uncommitted"
 					 : "read_committed" },
 		{ "enable.partition.eof", "true" },
 		/* A plain reader joins no group, but librdkafka wants a name.
 		 */
-		{ "group.id",
-		    is_member ? options->group_id : "vulnbus-reader" },
+		{ "group.id", options->group_id != NULL ? options->group_id
+							: "vulnbus-reader" },
 		{ "group.instance.id", options->instance_id },
 		{ "partition.assignment.strategy", "range" },
 		{ "session.timeout.ms",
@@ -148,7 +151,8 @@ kafka_consumer_open(const struct kafka_consumer_options *options,
 	consumer->on_assign = options->on_assign;
 	consumer->on_revoke = options->on_revoke;
 	consumer->arg = options->arg;
-	consumer->is_member = options->group_id != NULL;
+	consumer->is_member = options->group_id != NULL &&
+			      options->topic != NULL;
 	status = configure(options, &conf, err);
 	if (status != STATUS_OK)
 		goto out;
@@ -376,4 +380,10 @@ const struct rd_kafka_consumer_group_metadata_s *
 kafka_consumer_membership(const struct kafka_consumer *consumer)
 {
 	return consumer->membership;
+}
+
+struct rd_kafka_s *
+kafka_consumer_client(const struct kafka_consumer *consumer)
+{
+	return consumer->client;
 }

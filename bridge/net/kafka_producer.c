@@ -81,6 +81,8 @@ configure(const struct kafka_producer_options *options,
 		{ "transactional.id", options->transactional_id },
 		{ "transaction.timeout.ms", is_transactional ? timeout : NULL },
 		{ "message.timeout.ms", options->is_patient ? "0" : NULL },
+		{ "delivery.report.only.error",
+		    options->is_failures_only ? "true" : NULL },
 		{ NULL, NULL },
 	};
 
@@ -265,9 +267,10 @@ kafka_producer_is_fatal(struct kafka_producer *producer)
 }
 
 /* The order of the questions matters: a fatal error may also claim to want
- * an abort, and only what is neither may be retried. Takes `error`. */
-static enum status
-triage(rd_kafka_error_t *error, const char *what, struct error *err)
+ * an abort, and only what is neither may be retried. */
+enum status
+kafka_triage(
+    struct rd_kafka_error_s *error, const char *what, struct error *err)
 {
 	enum status status = STATUS_FATAL;
 
@@ -293,7 +296,7 @@ kafka_producer_begin_session(
 	enum status status;
 
 	do {
-		status = triage(
+		status = kafka_triage(
 		    rd_kafka_init_transactions(producer->client, (int)ms),
 		    "init_transactions", err);
 	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
@@ -303,7 +306,7 @@ kafka_producer_begin_session(
 enum status
 kafka_producer_begin(struct kafka_producer *producer, struct error *err)
 {
-	return triage(rd_kafka_begin_transaction(producer->client),
+	return kafka_triage(rd_kafka_begin_transaction(producer->client),
 	    "begin_transaction", err);
 }
 
@@ -321,7 +324,7 @@ kafka_producer_send_positions(struct kafka_producer *producer,
 		    list, topic, positions[i].partition)
 		    ->offset = positions[i].next_offset;
 	do {
-		status = triage(
+		status = kafka_triage(
 		    rd_kafka_send_offsets_to_transaction(producer->client, list,
 			kafka_consumer_membership(consumer), -1),
 		    "send_offsets_to_transaction", err);
@@ -336,7 +339,7 @@ kafka_producer_commit(struct kafka_producer *producer, struct error *err)
 	enum status status;
 
 	do {
-		status = triage(
+		status = kafka_triage(
 		    rd_kafka_commit_transaction(producer->client, -1),
 		    "commit_transaction", err);
 	} while (status == STATUS_UNAVAILABLE);
@@ -349,9 +352,15 @@ kafka_producer_abort(struct kafka_producer *producer, struct error *err)
 	enum status status;
 
 	do {
-		status = triage(
+		status = kafka_triage(
 		    rd_kafka_abort_transaction(producer->client, -1),
 		    "abort_transaction", err);
 	} while (status == STATUS_UNAVAILABLE);
 	return status;
+}
+
+struct rd_kafka_s *
+kafka_producer_client(const struct kafka_producer *producer)
+{
+	return producer->client;
 }

@@ -9,6 +9,7 @@
 #include "vulnbus/encode.h"
 #include "vulnbus/json.h"
 #include "vulnbus/tool.h"
+#include "vulnbus/tool_filter.h"
 #include "vulnbus/tool_line.h"
 #include "vulnbus/tool_reader.h"
 #include "vulnbus/tool_time.h"
@@ -27,48 +28,13 @@ struct tail {
 	bool is_following;
 	bool is_from_beginning;
 	int64_t count_max; /* 0: no limit */
-	const char *source;
-	const char *kind;
-	const char *id;
+	struct filter filter;
 	int64_t since_ms;
 	int64_t until_ms;
 	int64_t count;
 	struct tree value;
 	struct buffer text;
 };
-
-/* "scan" stands for "scan.completed" and its like. */
-static bool
-is_of_kind(struct view kind, const char *wanted)
-{
-	const struct view w = view_of(wanted);
-
-	return view_equal(kind, w) ||
-	       (view_starts(kind, w) && kind.data[w.len] == '.');
-}
-
-static bool
-is_of_id(const struct tail *tail, const struct kafka_record *record)
-{
-	const char *id = tail->id;
-
-	return view_is(tree_get_text(&tail->value, 0, "id"), id) ||
-	       view_is(tree_get_text(&tail->value, 0, "event_id"), id) ||
-	       view_is(kafka_record_header(record, "ce_id"), id) ||
-	       view_is(record->key, id);
-}
-
-static bool
-is_wanted(const struct tail *tail, const struct kafka_record *record)
-{
-	if (tail->source != NULL &&
-	    !view_is(tree_get_text(&tail->value, 0, "source"), tail->source))
-		return false;
-	if (tail->kind != NULL &&
-	    !is_of_kind(tree_get_text(&tail->value, 0, "kind"), tail->kind))
-		return false;
-	return tail->id == NULL || is_of_id(tail, record);
-}
 
 /* A record that is not what it should be is told and passed over: what comes
  * after it is not its fault. */
@@ -121,7 +87,8 @@ take(struct tail *tail, enum topic topic, const struct kafka_record *record)
 	}
 	if (line.why != NULL)
 		complain(tail, &line);
-	if (line.why == NULL && is_wanted(tail, record)) {
+	if (line.why == NULL &&
+	    filter_takes(&tail->filter, record, &tail->value)) {
 		tail->count++;
 		print(tail, &line);
 	} else if (line.why != NULL && tail->form != FORM_LINE) {
@@ -238,13 +205,13 @@ take_option(struct tail *tail, int option)
 			    tail->tool, "--count: a number from 1");
 		break;
 	case 'o':
-		tail->source = optarg;
+		tail->filter.source = view_of(optarg);
 		break;
 	case 'k':
-		tail->kind = optarg;
+		tail->filter.kind = view_of(optarg);
 		break;
 	case 'i':
-		tail->id = optarg;
+		tail->filter.id = view_of(optarg);
 		break;
 	case 'S':
 	case 'U':

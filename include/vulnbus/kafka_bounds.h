@@ -18,4 +18,11 @@ kafka_bounds(struct rd_kafka_s *client, const char *topic, int32_t partition,
     uint32_t ms, int64_t *out_first, int64_t *out_next,
     struct error *err) MUST_CHECK;
 
+/* The offset of the first record that is not older than `timestamp_ms`: all
+ * before it are. Without such a record *out_offset stays as it is. */
+enum status
+kafka_bounds_since(struct rd_kafka_s *client, const char *topic,
+    int32_t partition, int64_t timestamp_ms, uint32_t ms, int64_t *out_offset,
+    struct error *err) MUST_CHECK;
+
 #endif

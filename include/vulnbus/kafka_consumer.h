@@ -19,12 +19,14 @@ kafka_assign_f(const int32_t *partitions, size_t count, void *arg);
 struct kafka_consumer_options {
 	const struct config *config;
 	const char *client;
-	const char *group_id;    /* NULL: a plain reader */
+	const char *group_id;    /* whose positions it may ask for, or NULL */
 	const char *instance_id; /* static membership (KIP-345), or NULL */
 	uint32_t session_timeout_ms;
 	bool is_read_uncommitted;
+	bool is_bulk;  /* reads very much at once: fetches far ahead */
 	bool is_hasty; /* assigned often, for a moment: asks Kafka more often */
-	const char *topic; /* the group subscribes to it */
+	const char
+	    *topic; /* the group subscribes to it; NULL: a plain reader */
 	kafka_assign_f *on_assign;
 	kafka_assign_f *on_revoke;
 	void *arg;
@@ -88,5 +90,9 @@ struct rd_kafka_consumer_group_metadata_s;
 
 const struct rd_kafka_consumer_group_metadata_s *
 kafka_consumer_membership(const struct kafka_consumer *consumer);
+
+/* For the other doors to librdkafka: the client, which stays the consumer's. */
+struct rd_kafka_s *
+kafka_consumer_client(const struct kafka_consumer *consumer);
 
 #endif

@@ -9,6 +9,8 @@
 
 struct kafka_producer;
 struct kafka_consumer;
+struct rd_kafka_s;
+struct rd_kafka_error_s;
 
 /* What became of one record. Only after STATUS_OK, when Kafka acknowledged it,
  * is it safe, at `offset`. STATUS_TOO_LARGE, STATUS_INVALID: the brokers refuse
@@ -32,6 +34,7 @@ struct kafka_producer_options {
 	const char *transactional_id; /* NULL: no transactions */
 	uint32_t transaction_timeout_ms;
 	bool is_patient; /* records never time out, so they keep their order */
+	bool is_failures_only; /* on_delivery tells of nothing else */
 	kafka_delivery_f *on_delivery;
 	void *arg;
 };
@@ -104,5 +107,14 @@ kafka_producer_commit(
 enum status
 kafka_producer_abort(
     struct kafka_producer *producer, struct error *err) MUST_CHECK;
+
+/* For the other doors to librdkafka: the client, which stays the producer's,
+ * and what an error of a transaction's call comes to (it is destroyed). */
+struct rd_kafka_s *
+kafka_producer_client(const struct kafka_producer *producer);
+
+enum status
+kafka_triage(struct rd_kafka_error_s *error, const char *what,
+    struct error *err) MUST_CHECK;
 
 #endif

@@ -16,9 +16,11 @@ struct prose {
 	char bytes[PROSE_BYTES_MAX];
 };
 
-/* The text with "[e-mail]" in place of e-mail addresses, without control
- * characters but newline and tab, at most PROSE_TEXT_BYTES_MAX bytes of whole
- * UTF-8 characters. It lies in `prose`; empty when that is full. */
+/* The text with "[e-mail]" in place of e-mail addresses, "[redacted]" in place
+ * of the HTTP headers Authorization and Cookie up to the end of the line,
+ * without control characters but newline and tab, at most PROSE_TEXT_BYTES_MAX
+ * bytes of whole UTF-8 characters. It lies in `prose`; empty when that is full.
+ */
 struct view
 prose_add(struct prose *prose, struct view text);
 

@@ -111,6 +111,7 @@ tool_command_f tool_config_reference;
 tool_command_f tool_config_example;
 tool_command_f tool_topics;
 tool_command_f tool_tail;
+tool_command_f tool_replay;
 tool_command_f tool_export;
 tool_command_f tool_register;
 tool_command_f tool_demo;

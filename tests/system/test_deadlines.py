@@ -267,6 +267,8 @@ def test_a_message_too_large_for_the_topic_is_never_promised(site, broker):
     small = Callers(site, 2)
     try:
         began = time.monotonic()
+        large.told(503, began, "the limit is in force")
+        began = time.monotonic()
         large.answered(began, 5)
         assert large.statuses(began) == {503}
         # What is small enough is not held up.

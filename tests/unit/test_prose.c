@@ -44,6 +44,18 @@ addresses_are_replaced(void **state)
 }
 
 static void
+secret_headers_are_replaced(void **state)
+{
+	(void)state;
+	assert_view(
+	    add(VIEW("GET /\nAUTHORIZATION: Basic eDp5\nset-cookie: a=b;"
+		     "c=d\r\n\nproxy-authorization:x")),
+	    "GET /\nAUTHORIZATION: [redacted]\nset-cookie: [redacted]\n\n"
+	    "proxy-authorization: [redacted]");
+	assert_view(add(VIEW("cookies: 3")), "cookies: 3");
+}
+
+static void
 control_characters_are_dropped(void **state)
 {
 	(void)state;
@@ -103,6 +115,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_replaced),
+		cmocka_unit_test(secret_headers_are_replaced),
 		cmocka_unit_test(control_characters_are_dropped),
 		cmocka_unit_test(long_texts_are_cut_at_a_character),
 		cmocka_unit_test(an_address_at_the_cut_is_replaced),
