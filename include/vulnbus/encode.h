@@ -15,6 +15,7 @@
 struct encoded {
 	struct kafka_record record;
 	struct tree tree;
+	struct tree projected; /* what `tree` is a projection of */
 	struct buffer value;
 	struct buffer key;
 	char subject[512];
@@ -50,6 +51,8 @@ encode_event(const struct encoding *encoding, const struct event *event,
  * own. */
 struct encode_record {
 	enum topic topic;
+	bool is_ocsf; /* not the record, but its projection (ocsf.h) onto the
+		       * topic of these, whose own `id` is; always JSON */
 	const struct event *event;
 	struct view id;
 	struct view base_url;
