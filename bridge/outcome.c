@@ -34,18 +34,6 @@ write_row(const struct conversation *c, const struct rows *rows,
 	tree_text_if(body, VIEW("severity"), severity);
 }
 
-static enum status
-encode_projection(
-    struct worker *w, struct encode_record record, struct error *err)
-{
-	char id[EVENT_TEXT_BYTES];
-
-	snprintf(id, sizeof(id), "%.*s/ocsf", VIEW_ARGS(record.id));
-	record.is_ocsf = true;
-	record.id = view_of(id);
-	return encode_record(&w->encoding, &record, &w->projection, err);
-}
-
 /* All of an event's records are encoded before the first is sent, and the
  * largest goes first, so that what is too large sends none. */
 static enum status
@@ -54,7 +42,7 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 {
 	const bool is_projected = w->topics->is_used[TOPIC_OCSF] &&
 				  ocsf_takes(topic);
-	const struct encode_record record = {
+	struct encode_record record = {
 		.topic = topic,
 		.event = &c->decoded.event,
 		.id = id,
@@ -70,8 +58,10 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 		return error_set(
 		    err, status, "record: %s", status_name(status));
 	status = encode_record(&w->encoding, &record, &w->encoded, err);
+	record.is_ocsf = true;
 	if (status == STATUS_OK && is_projected)
-		status = encode_projection(w, record, err);
+		status = encode_record(
+		    &w->encoding, &record, &w->projection, err);
 	if (status != STATUS_OK)
 		return status;
 	/* A compacted topic forgets the key: headers say what it was. */

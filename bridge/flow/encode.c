@@ -67,6 +67,14 @@ write_value(const struct encoding *encoding, enum topic topic,
 	return msgpack_write(&out->tree, &out->value, err);
 }
 
+static void
+print_time(const struct event *event, struct encoded *out)
+{
+	out->time[0] = '\0';
+	if (event->occurred_ms != TIMESTAMP_NONE)
+		timestamp_print(event->occurred_ms, out->time);
+}
+
 /* CloudEvents allows no control characters in an attribute; event_check saw
  * to that for all that comes from a vendor. */
 static void
@@ -80,9 +88,7 @@ add_headers(const struct encoding *encoding, enum topic topic,
 	    VIEW_ARGS(event->subject_type), VIEW_ARGS(event->subject_id));
 	snprintf(out->schema, sizeof(out->schema), "urn:vulnbus:schema:%s:v1",
 	    topic_record(topic));
-	out->time[0] = '\0';
-	if (event->occurred_ms != TIMESTAMP_NONE)
-		timestamp_print(event->occurred_ms, out->time);
+	print_time(event, out);
 	snprintf(out->trace, sizeof(out->trace), "%.*s", VIEW_ARGS(trace));
 	kafka_record_add_header(
 	    &out->record, "content-type", view_of(out->content_type));
@@ -175,14 +181,13 @@ encode_projection(const struct encoding *encoding,
     struct encoded *out, struct error *err)
 {
 	const struct event *event = record->event;
-	char time[TIMESTAMP_TEXT_SIZE] = "";
 	enum status status;
 
 	start(out);
 	snprintf(out->type, sizeof(out->type), "vulnbus.ocsf.%s",
 	    topic_record(record->topic));
-	if (event->occurred_ms != TIMESTAMP_NONE)
-		timestamp_print(event->occurred_ms, time);
+	snprintf(out->id, sizeof(out->id), "%.*s/ocsf", VIEW_ARGS(record->id));
+	print_time(event, out);
 	add_common(event, record->id, record->made_name, record->made_ms,
 	    &out->projected);
 	fit_copy(&out->projected, record->body, fit);
@@ -193,12 +198,12 @@ encode_projection(const struct encoding *encoding,
 	ocsf_project(&(struct ocsf_source){ .topic = record->topic,
 			 .event = event,
 			 .record = &out->projected,
-			 .id = record->id,
+			 .id = view_of(out->id),
 			 .base_url = record->base_url,
-			 .original_time = view_of(time) },
+			 .original_time = view_of(out->time) },
 	    &out->tree);
-	return finish(encoding, TOPIC_OCSF, event, record->id, record->base_url,
-	    record->trace, record->made_ms, out, err);
+	return finish(encoding, TOPIC_OCSF, event, view_of(out->id),
+	    record->base_url, record->trace, record->made_ms, out, err);
 }
 
 static enum status
