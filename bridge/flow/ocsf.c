@@ -8,8 +8,7 @@
 
 #include "vulnbus/source.h"
 
-/* --- the head --------------------------------------------------------------
- */
+/* --- the head ---------------------------------------------------------- */
 
 struct projection {
 	const struct ocsf_source *source;
@@ -136,8 +135,7 @@ write_metadata(const struct projection *p)
 	tree_close(t);
 }
 
-/* --- the record's own members ----------------------------------------------
- */
+/* --- the record's own members ------------------------------------------ */
 
 static uint32_t
 find_member(const struct tree *t, uint32_t index, struct view name)
@@ -292,8 +290,7 @@ write_observables(const struct projection *p)
 		tree_close(p->out);
 }
 
-/* --- the rest --------------------------------------------------------------
- */
+/* --- the rest ---------------------------------------------------------- */
 
 static bool
 is_one_of(const char *const *names, struct view name)
