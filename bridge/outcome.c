@@ -3,6 +3,7 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/ocsf.h"
 #include "vulnbus/prose.h"
 #include "vulnbus/worker.h"
 
@@ -33,11 +34,15 @@ write_row(const struct conversation *c, const struct rows *rows,
 	tree_text_if(body, VIEW("severity"), severity);
 }
 
+/* All of an event's records are encoded before the first is sent, and the
+ * largest goes first, so that what is too large sends none. */
 static enum status
 send_record(struct worker *w, struct conversation *c, enum topic topic,
     struct view id, bool is_deletion, struct error *err)
 {
-	const struct encode_record record = {
+	const bool is_projected = w->topics->is_used[TOPIC_OCSF] &&
+				  ocsf_takes(topic);
+	struct encode_record record = {
 		.topic = topic,
 		.event = &c->decoded.event,
 		.id = id,
@@ -53,11 +58,19 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 		return error_set(
 		    err, status, "record: %s", status_name(status));
 	status = encode_record(&w->encoding, &record, &w->encoded, err);
+	record.is_ocsf = true;
+	if (status == STATUS_OK && is_projected)
+		status = encode_record(
+		    &w->encoding, &record, &w->projection, err);
 	if (status != STATUS_OK)
 		return status;
 	/* A compacted topic forgets the key: headers say what it was. */
 	if (is_deletion)
 		w->encoded.record.value = (struct view){ NULL, 0 };
+	if (is_projected && commit_send(&w->commit, &w->projection.record,
+				c->work) != STATUS_OK)
+		return error_set(err, STATUS_TOO_LARGE,
+		    "the record as OCSF is over message.max.bytes");
 	if (commit_send(&w->commit, &w->encoded.record, c->work) != STATUS_OK)
 		return error_set(err, STATUS_TOO_LARGE,
 		    "the record is over message.max.bytes");

@@ -342,6 +342,7 @@ worker_open(struct worker *w, struct error *err)
 
 	authorise_all(w);
 	encoded_init(&w->encoded);
+	encoded_init(&w->projection);
 	tree_init(&w->body, BODY_NODES_MAX);
 	w->encoding.record_bytes_max = message_bytes_max(w->config);
 	w->state_bytes_max = state_bytes_max(w->encoding.record_bytes_max);
@@ -378,6 +379,7 @@ worker_close(struct worker *w)
 	feeds_clear(&w->feeds);
 	http_client_close(&w->client);
 	encoded_clear(&w->encoded);
+	encoded_clear(&w->projection);
 	tree_clear(&w->body);
 	free(w->prose);
 	w->prose = NULL;

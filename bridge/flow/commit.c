@@ -79,8 +79,9 @@ commit_open(const struct config *config, const struct topics *topics,
 	/* librdkafka asks about a topic it meets while producing only at its
 	 * next full second; the first transactions would wait for that. */
 	for (int i = 0; status == STATUS_OK && i < TOPIC_COUNT; i++)
-		kafka_producer_probe(
-		    commit->producer, topics->names[i], PROBE_MS);
+		if (topics->is_used[i])
+			kafka_producer_probe(
+			    commit->producer, topics->names[i], PROBE_MS);
 	if (status != STATUS_OK)
 		commit_close(commit);
 	return status;

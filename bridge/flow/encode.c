@@ -9,6 +9,7 @@
 #include "vulnbus/fit.h"
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
+#include "vulnbus/ocsf.h"
 
 #define NODES_MAX       8192
 #define VALUE_BYTES_MAX (4u << 20)
@@ -24,6 +25,7 @@ encoded_init(struct encoded *encoded)
 {
 	*encoded = (struct encoded){ .record = { .topic = NULL } };
 	tree_init(&encoded->tree, NODES_MAX);
+	tree_init(&encoded->projected, NODES_MAX);
 	buffer_init(&encoded->value, VALUE_BYTES_MAX);
 	buffer_init(&encoded->key, KEY_BYTES_MAX);
 }
@@ -32,6 +34,7 @@ void
 encoded_clear(struct encoded *encoded)
 {
 	tree_clear(&encoded->tree);
+	tree_clear(&encoded->projected);
 	buffer_clear(&encoded->value);
 	buffer_clear(&encoded->key);
 }
@@ -40,6 +43,7 @@ static void
 start(struct encoded *out)
 {
 	tree_reset(&out->tree);
+	tree_reset(&out->projected);
 	buffer_reset(&out->value);
 	buffer_reset(&out->key);
 	out->record = (struct kafka_record){
@@ -47,14 +51,28 @@ start(struct encoded *out)
 	};
 }
 
-static enum status
-write_value(
-    const struct encoding *encoding, struct encoded *out, struct error *err)
+static bool
+is_in_json(const struct encoding *encoding, enum topic topic)
 {
-	if (encoding->format == CONFIG_FORMAT_JSON)
+	return encoding->format == CONFIG_FORMAT_JSON || topic == TOPIC_OCSF;
+}
+
+static enum status
+write_value(const struct encoding *encoding, enum topic topic,
+    struct encoded *out, struct error *err)
+{
+	if (is_in_json(encoding, topic))
 		return json_write(
 		    &out->tree, JSON_STYLE_COMPACT, &out->value, err);
 	return msgpack_write(&out->tree, &out->value, err);
+}
+
+static void
+print_time(const struct event *event, struct encoded *out)
+{
+	out->time[0] = '\0';
+	if (event->occurred_ms != TIMESTAMP_NONE)
+		timestamp_print(event->occurred_ms, out->time);
 }
 
 /* CloudEvents allows no control characters in an attribute; event_check saw
@@ -64,23 +82,13 @@ add_headers(const struct encoding *encoding, enum topic topic,
     const struct event *event, struct view id, struct view base_url,
     struct view trace, struct encoded *out)
 {
-	const bool is_event = topic == TOPIC_EVENTS;
-
 	snprintf(out->content_type, sizeof(out->content_type), "%s",
-	    encoding->format == CONFIG_FORMAT_JSON ? TYPE_JSON : TYPE_MSGPACK);
+	    is_in_json(encoding, topic) ? TYPE_JSON : TYPE_MSGPACK);
 	snprintf(out->subject, sizeof(out->subject), "%.*s/%.*s",
 	    VIEW_ARGS(event->subject_type), VIEW_ARGS(event->subject_id));
-	if (is_event)
-		snprintf(out->type, sizeof(out->type), "vulnbus.%.*s",
-		    VIEW_ARGS(event->kind));
-	else
-		snprintf(out->type, sizeof(out->type), "vulnbus.%s.enriched",
-		    topic_record(topic));
 	snprintf(out->schema, sizeof(out->schema), "urn:vulnbus:schema:%s:v1",
 	    topic_record(topic));
-	out->time[0] = '\0';
-	if (event->occurred_ms != TIMESTAMP_NONE)
-		timestamp_print(event->occurred_ms, out->time);
+	print_time(event, out);
 	snprintf(out->trace, sizeof(out->trace), "%.*s", VIEW_ARGS(trace));
 	kafka_record_add_header(
 	    &out->record, "content-type", view_of(out->content_type));
@@ -106,7 +114,7 @@ finish(const struct encoding *encoding, enum topic topic,
     struct view trace, int64_t timestamp_ms, struct encoded *out,
     struct error *err)
 {
-	enum status status = write_value(encoding, out, err);
+	enum status status = write_value(encoding, topic, out, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -128,6 +136,8 @@ encode_event(const struct encoding *encoding, const struct event *event,
     struct error *err)
 {
 	start(out);
+	snprintf(out->type, sizeof(out->type), "vulnbus.%.*s",
+	    VIEW_ARGS(event->kind));
 	event_to_tree(event, &out->tree);
 	return finish(encoding, TOPIC_EVENTS, event, event->id, base_url, trace,
 	    event->received_ms, out, err);
@@ -145,6 +155,13 @@ add_common(const struct event *event, struct view id, const char *made_name,
 	tree_int(t, view_of(made_name), made_ms);
 }
 
+static void
+name_enriched(enum topic topic, struct encoded *out)
+{
+	snprintf(out->type, sizeof(out->type), "vulnbus.%s.enriched",
+	    topic_record(topic));
+}
+
 static size_t
 record_bytes(const struct kafka_record *record)
 {
@@ -156,12 +173,48 @@ record_bytes(const struct kafka_record *record)
 	return bytes;
 }
 
+/* The projection is made of what fits, so it says what was cut, as the record
+ * does. */
+static enum status
+encode_projection(const struct encoding *encoding,
+    const struct encode_record *record, const struct fit *fit,
+    struct encoded *out, struct error *err)
+{
+	const struct event *event = record->event;
+	enum status status;
+
+	start(out);
+	snprintf(out->type, sizeof(out->type), "vulnbus.ocsf.%s",
+	    topic_record(record->topic));
+	snprintf(out->id, sizeof(out->id), "%.*s/ocsf", VIEW_ARGS(record->id));
+	print_time(event, out);
+	add_common(event, record->id, record->made_name, record->made_ms,
+	    &out->projected);
+	fit_copy(&out->projected, record->body, fit);
+	status = tree_status(&out->projected);
+	if (status != STATUS_OK)
+		return error_set(
+		    err, status, "record: %s", status_name(status));
+	ocsf_project(&(struct ocsf_source){ .topic = record->topic,
+			 .event = event,
+			 .record = &out->projected,
+			 .id = view_of(out->id),
+			 .base_url = record->base_url,
+			 .original_time = view_of(out->time) },
+	    &out->tree);
+	return finish(encoding, TOPIC_OCSF, event, view_of(out->id),
+	    record->base_url, record->trace, record->made_ms, out, err);
+}
+
 static enum status
 encode_fitting(const struct encoding *encoding,
     const struct encode_record *record, const struct fit *fit,
     struct encoded *out, struct error *err)
 {
+	if (record->is_ocsf)
+		return encode_projection(encoding, record, fit, out, err);
 	start(out);
+	name_enriched(record->topic, out);
 	add_common(record->event, record->id, record->made_name,
 	    record->made_ms, &out->tree);
 	fit_copy(&out->tree, record->body, fit);
@@ -212,6 +265,7 @@ encode_dead_letter(const struct encoding *encoding, struct event *event,
 	enum status status;
 
 	start(out);
+	name_enriched(TOPIC_DEAD_LETTERS, out);
 	add_common(event, id, "failed_ms", now_ms, &out->tree);
 	tree_text(&out->tree, VIEW("reason"), view_of(failure->reason));
 	tree_text(&out->tree, VIEW("stage"), view_of(failure->stage));

@@ -329,9 +329,12 @@ kafka_topics_count(const struct config *config,
 
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; status == STATUS_OK && i < count; i++)
-		status = count_partitions(client, topics[i].name, timeout_ms,
-		    &out_partitions[i], err);
+	for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+		out_partitions[i] = 0;
+		if (topics[i].name != NULL)
+			status = count_partitions(client, topics[i].name,
+			    timeout_ms, &out_partitions[i], err);
+	}
 	rd_kafka_destroy(client);
 	return status;
 }

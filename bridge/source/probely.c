@@ -364,6 +364,7 @@ static const struct source_word states[] = {
 
 const struct source source_probely = {
 	.name = "probely",
+	.product = { "Probely", "Snyk" },
 	.default_base_url = "https://api.probely.com",
 	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH },
 	.api = {

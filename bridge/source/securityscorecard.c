@@ -243,6 +243,7 @@ static const struct source_word severities[] = {
 
 const struct source source_securityscorecard = {
 	.name = "securityscorecard",
+	.product = { "SecurityScorecard", "SecurityScorecard" },
 	.default_base_url = "https://api.securityscorecard.io",
 	/* "App Actions": the headers of a call. */
 	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH,

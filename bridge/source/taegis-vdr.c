@@ -248,6 +248,7 @@ static const struct source_word states[] = {
 
 const struct source source_taegis_vdr = {
 	.name = "taegis-vdr",
+	.product = { "Taegis VDR", "Secureworks" },
 	.authentication = {
 		.proof = SOURCE_PROOF_JWS_ES512,
 		.header = "Authorization",

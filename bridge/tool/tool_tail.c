@@ -171,7 +171,8 @@ choose_topics(
 
 	topics_init(&topics, config);
 	for (int i = 0; i < TOPIC_COUNT; i++)
-		tail->reader.is_wanted[i] = argc == 0 && i != TOPIC_STATE;
+		tail->reader.is_wanted[i] = argc == 0 && i != TOPIC_STATE &&
+					    topics.is_used[i];
 	for (int i = 0; i < argc; i++) {
 		const int topic = topic_find(&topics, argv[i]);
 

@@ -62,6 +62,13 @@ create(const struct config *config, struct found *found, struct error *err)
 	return status;
 }
 
+/* Is it used, as things are configured? */
+static bool
+is_listed(const struct found *found, int i)
+{
+	return found->topics.is_used[i];
+}
+
 static bool
 is_as_wanted(const struct found *found, int i)
 {
@@ -101,7 +108,8 @@ print_table(const struct tool *tool, const struct found *found)
 	int width = (int)strlen("TOPIC");
 
 	for (int i = 0; i < TOPIC_COUNT; i++)
-		if ((int)strlen(found->wanted[i].name) > width)
+		if (is_listed(found, i) &&
+		    (int)strlen(found->wanted[i].name) > width)
 			width = (int)strlen(found->wanted[i].name);
 	printf("%s%-*s  %10s  %9s  %-14s  %s%s\n",
 	    tool_paint(tool->is_colour, PAINT_BOLD), width, "TOPIC",
@@ -114,6 +122,8 @@ print_table(const struct tool *tool, const struct found *found)
 					       : found->counts[i];
 		char retention[32];
 
+		if (!is_listed(found, i))
+			continue;
 		print_retention(
 		    wanted->retention_ms, retention, sizeof(retention));
 		printf("%-*s  %10d  %9s  %-14s  ", width, wanted->name,
@@ -127,6 +137,8 @@ static void
 print_differences(const struct found *found)
 {
 	for (int i = 0; i < TOPIC_COUNT; i++) {
+		if (!is_listed(found, i))
+			continue;
 		if (found->counts[i] == 0)
 			printf("%s: missing\n", found->wanted[i].name);
 		else if (!is_as_wanted(found, i))
@@ -144,7 +156,7 @@ static bool
 has_difference(const struct found *found)
 {
 	for (int i = 0; i < TOPIC_COUNT; i++)
-		if (!is_as_wanted(found, i))
+		if (is_listed(found, i) && !is_as_wanted(found, i))
 			return true;
 	return false;
 }

@@ -69,6 +69,7 @@ struct config_topics {
 	char *prefix;
 	enum config_format format;
 	bool create;
+	bool ocsf; /* is there a projection of records */
 	int32_t partitions;
 	int32_t replication_factor; /* -1: the cluster's default */
 };

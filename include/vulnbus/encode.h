@@ -10,11 +10,14 @@
 
 #define TRACEPARENT_BYTES 55
 
-/* One encoded record; its views look into itself, so it is not copied. Used
- * again and again: each encode call replaces what was there. */
+/* One encoded record; its views look into itself, so it is not copied, or are
+ * borrowed from the call's arguments (ids, base_url). Used again and again:
+ * each encode call replaces what was there. */
 struct encoded {
 	struct kafka_record record;
 	struct tree tree;
+	struct tree projected; /* what `tree` is a projection of, */
+	char id[EVENT_TEXT_BYTES + sizeof("/ocsf")]; /* and its id */
 	struct buffer value;
 	struct buffer key;
 	char subject[512];
@@ -50,6 +53,8 @@ encode_event(const struct encoding *encoding, const struct event *event,
  * own. */
 struct encode_record {
 	enum topic topic;
+	bool is_ocsf; /* not the record, but its projection (ocsf.h), onto the
+		       * topic of these: `id` and "/ocsf", and always JSON */
 	const struct event *event;
 	struct view id;
 	struct view base_url;

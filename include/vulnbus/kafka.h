@@ -81,7 +81,8 @@ kafka_topics_create(const struct config *config,
     const struct kafka_topic *topics, size_t count, uint32_t timeout_ms,
     struct error *err) MUST_CHECK;
 
-/* How many partitions each of `topics` has; 0 when there is no such topic.
+/* How many partitions each of `topics` has; 0 when there is no such topic, or
+ * no name.
  * STATUS_UNAVAILABLE: the cluster does not answer. */
 enum status
 kafka_topics_count(const struct config *config,

@@ -39,6 +39,12 @@ struct source_path {
 	const char *template;
 };
 
+/* As the vendor writes them. */
+struct source_product {
+	const char *name;
+	const char *vendor;
+};
+
 #define SOURCE_PATHS_MAX 8
 #define SOURCE_STEPS_MAX 8
 
@@ -168,6 +174,7 @@ struct source_word {
 
 struct source {
 	const char *name; /* also its file, symbol, schema and test folder */
+	struct source_product product;
 	const char *like; /* the contract of another source in place of all
 			   * that follows; NULL: its own */
 	const char *default_base_url; /* NULL: must be configured */
@@ -273,6 +280,11 @@ extern const struct source *const source_all[];
  * vendors share one (`like`), all get that one. */
 const struct source *
 source_find(const char *vendor);
+
+/* What a vendor calls itself and what it sells; its own where the contract is
+ * shared. NULL when there is no such vendor. */
+const struct source_product *
+source_product(struct view vendor);
 
 /* The names of all vendors, for messages: "a, b, c". */
 void

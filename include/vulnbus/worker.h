@@ -25,7 +25,8 @@ struct worker {
 	struct grant *grants; /* owned; they outlive the session */
 	size_t loaded;        /* works in queues whose event is in memory */
 	struct conversation *active;
-	struct encoded encoded; /* the record at hand */
+	struct encoded encoded;    /* the record at hand */
+	struct encoded projection; /* and it, as OCSF */
 	struct tree body;
 	struct prose *prose; /* owned; the free text of `body` */
 	int event_fd;        /* readable when there are events */

@@ -221,7 +221,8 @@ class Stack:
         self.write()
         self.ingress = Daemon("vulnbus-ingress", self.config, folder / "ingress.log")
         self.enricher = Daemon("vulnbus-enricher", self.config, folder / "enricher.log")
-        self.tap = Tap(broker.bootstrap, self.prefix)
+        more = ["ocsf"] if self.settings.get("topics", {}).get("ocsf") else []
+        self.tap = Tap(broker.bootstrap, self.prefix, more)
         self.session = requests.Session()
 
     def token_file(self, source):

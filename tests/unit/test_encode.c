@@ -200,6 +200,66 @@ a_record_has_the_common_fields_and_its_own(void **state)
 	event_clear(&event);
 }
 
+/* Whatever the format of the others. */
+static void
+a_projection_is_a_cloudevent_in_json(void **state)
+{
+	static const struct kafka_header expected[] = {
+		{ "content-type", VIEW("application/json") },
+		{ "ce_specversion", VIEW("1.0") },
+		{ "ce_id", VIEW("acme:scan:39836:1:done/scan/ocsf") },
+		{ "ce_source", VIEW("https://a.example") },
+		{ "ce_type", VIEW("vulnbus.ocsf.scan") },
+		{ "ce_time", VIEW("2020-08-27T14:43:12Z") },
+		{ "ce_subject", VIEW("scan/39836") },
+		{ "ce_partitionkey", VIEW("acme/scan/39836") },
+		{ "ce_dataschema", VIEW("urn:vulnbus:schema:ocsf:v1") },
+		{ "traceparent", VIEW(TRACE) },
+	};
+	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK, 0 };
+	struct json_document *document = NULL;
+	struct error err = { "" };
+	struct encoded encoded;
+	struct event event;
+	struct tree body, back;
+
+	(void)state;
+	fill(&event);
+	tree_init(&body, 100);
+	tree_init(&back, 100);
+	tree_open_map(&body, VIEW("scan"));
+	tree_text(&body, VIEW("status"), VIEW("completed"));
+	tree_close(&body);
+	encoded_init(&encoded);
+	assert_ok(encode_record(&encoding,
+		      &(struct encode_record){ .topic = TOPIC_SCANS,
+			  .is_ocsf = true,
+			  .event = &event,
+			  .id = VIEW("acme:scan:39836:1:done/scan"),
+			  .base_url = VIEW("https://a.example"),
+			  .trace = VIEW(TRACE),
+			  .made_ms = 1598539400000,
+			  .made_name = "fetched_ms",
+			  .body = &body },
+		      &encoded, &err),
+	    &err);
+	assert_headers(&encoded.record, expected, COUNT(expected));
+	assert_string_equal(encoded.record.topic, "vb.ocsf.v1");
+	assert_view(encoded.record.key, "acme/scan/39836");
+	assert_int_equal(encoded.record.timestamp_ms, 1598539400000);
+	assert_ok(decode_value(&encoded.record, &back, &document, &err), &err);
+	assert_int_equal(tree_get_int(&back, 0, "type_uid", 0), 600702);
+	assert_int_equal(tree_get_int(&back, 0, "status_id", 0), 1);
+	assert_int_equal(tree_get_int(&back, tree_find(&back, 0, "metadata"),
+			     "processed_time", 0),
+	    1598539400000);
+	json_free(document);
+	encoded_clear(&encoded);
+	tree_clear(&body);
+	tree_clear(&back);
+	event_clear(&event);
+}
+
 static void
 a_dead_letter_says_why_and_from_where(void **state)
 {
@@ -422,6 +482,7 @@ main(void)
 		cmocka_unit_test(what_an_event_lacks_has_no_header),
 		cmocka_unit_test(an_event_comes_back_from_both_formats),
 		cmocka_unit_test(a_record_has_the_common_fields_and_its_own),
+		cmocka_unit_test(a_projection_is_a_cloudevent_in_json),
 		cmocka_unit_test(a_dead_letter_says_why_and_from_where),
 		cmocka_unit_test(a_dead_letter_from_no_topic_names_none),
 		cmocka_unit_test(nothing_of_the_last_record_is_left),
