@@ -64,7 +64,7 @@ $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
 	$(call say,LINK)$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
 
-$(LIB): $(call obj,$(SHARED)) $(OUT)/obj/source_list.o
+$(LIB): $(call obj,$(SHARED)) $(OUT)/obj/source_list.o $(OUT)/obj/status_page.o
 	@rm -f $@
 	$(call say,AR)ar rcsD $@ $(sort $^)
 
@@ -79,7 +79,13 @@ $(OUT)/obj/source_list.c: $(SOURCES) Makefile
 		echo "	&source_$$(echo $$s | tr - _),"; done; \
 	echo '	NULL,'; echo '};'; } > $@
 
-$(OUT)/obj/source_list.o: $(OUT)/obj/source_list.c
+# The page is one file for a browser, and one text for the program.
+$(OUT)/obj/status_page.c: bridge/flow/status_page.html
+	@mkdir -p $(@D)
+	@{ echo 'extern const char status_page[];'; echo 'const char status_page[] ='; \
+	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
+
+$(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 $(OUT)/obj/%.o: %.c

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "vulnbus/metrics.h"
+#include "vulnbus/recent.h"
 #include "vulnbus/timestamp.h"
 
 #define FORWARDED_BYTES_MAX 65536
@@ -35,10 +36,14 @@ retry_after_s(const struct config *config, unsigned code)
 
 void
 answer(struct http_request *request, const struct config *config,
-    const char *source, unsigned code)
+    const char *source, unsigned code, const char *why)
 {
 	char text[8];
 
+	if (code == 202)
+		recent_accepted(source, clock_wall_ms());
+	else if (source[0] != '\0')
+		recent_refused(source, clock_wall_ms(), code, why);
 	snprintf(text, sizeof(text), "%u", code);
 	metric_add(METRIC_WEBHOOKS, source, text, 1);
 	metric_answer_time(

@@ -29,6 +29,7 @@ struct enricher {
 	struct worker worker;
 	struct topics topics;
 	struct admin admin;
+	struct overview overview;
 	struct site *boot;
 	pthread_t signals;
 	int wake_fd; /* also the worker's event_fd */
@@ -105,6 +106,7 @@ reload(struct enricher *e)
 		status = site_open(config, false, NULL, &site, &err);
 	if (status == STATUS_OK) {
 		worker_use_site(&e->worker, site);
+		overview_use(&e->overview, site);
 		LOG_INFO("configuration reloaded",
 		    LOG_INT("sources", (int64_t)site->bindings.count));
 	} else {
@@ -210,8 +212,10 @@ start(struct enricher *e, struct config *config, struct error *err)
 	atomic_store(&e->round_at_ms, clock_steady_ms());
 	if (pthread_create(&e->signals, NULL, take_signals, e) != 0)
 		return error_set(err, STATUS_NO_MEMORY, "no thread");
+	overview_init(&e->overview, SERVICE);
+	overview_use(&e->overview, e->boot);
 	e->admin = (struct admin){
-		.service = SERVICE, .is_ready = is_ready, .arg = e
+		.overview = &e->overview, .is_ready = is_ready, .arg = e
 	};
 	return admin_open(&e->admin, config->enricher.admin, err);
 }
@@ -239,6 +243,7 @@ main(int argc, char **argv)
 	run(&enricher);
 	pthread_join(enricher.signals, NULL);
 	admin_close(&enricher.admin);
+	overview_clear(&enricher.overview);
 	grants_clear(&enricher.worker.grants);
 	site_release(enricher.worker.site);
 	site_release(enricher.boot);

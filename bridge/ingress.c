@@ -26,6 +26,7 @@ struct ingress {
 	struct topics topics;
 	struct http_server *server;
 	struct admin admin;
+	struct overview overview;
 };
 
 static bool
@@ -121,6 +122,7 @@ reload(struct ingress *ingress)
 		ingress->webhooks.site = fresh;
 		pthread_mutex_unlock(&ingress->webhooks.lock);
 		http_server_renew_tls(ingress->server, fresh->tls);
+		overview_use(&ingress->overview, fresh);
 		warn_of_fixed(ingress->boot, fresh->config);
 		LOG_INFO("configuration reloaded",
 		    LOG_INT("sources", (int64_t)fresh->bindings.count));
@@ -276,9 +278,11 @@ start(struct ingress *ingress, struct config *config, struct error *err)
 	if (status == STATUS_OK)
 		status = deadlines_open(config->ingress.answer_within_ms,
 		    webhook_on_expired, webhooks, &webhooks->deadlines, err);
-	ingress->admin = (struct admin){
-		.service = SERVICE, .is_ready = is_ready, .arg = ingress
-	};
+	overview_init(&ingress->overview, SERVICE);
+	overview_use(&ingress->overview, webhooks->site);
+	ingress->admin = (struct admin){ .overview = &ingress->overview,
+		.is_ready = is_ready,
+		.arg = ingress };
 	if (status == STATUS_OK)
 		status = admin_open(
 		    &ingress->admin, config->ingress.admin, err);
@@ -298,6 +302,7 @@ stop(struct ingress *ingress)
 	for (size_t i = 0; i < RETIRED_MAX; i++)
 		site_close(&ingress->retired[i]);
 	site_close(&ingress->webhooks.site);
+	overview_clear(&ingress->overview);
 	config_free(ingress->boot);
 }
 

@@ -5,6 +5,8 @@
 #include "vulnbus/metrics.h"
 #include "vulnbus/ocsf.h"
 #include "vulnbus/prose.h"
+#include "vulnbus/recent.h"
+#include "vulnbus/timestamp.h"
 #include "vulnbus/worker.h"
 
 #define REFUSALS_MAX 3
@@ -117,6 +119,8 @@ outcome_backoff_ms(const struct worker *w, int64_t count, uint32_t most_ms)
 static void
 give_up(struct worker *w, struct conversation *c, int64_t attempts)
 {
+	recent_refused(c->binding->config->name, clock_wall_ms(),
+	    c->http_status, c->why.text);
 	LOG_WARN("event given up", LOG_TEXT("event.id", c->work->key),
 	    LOG_TEXT("reason", c->why.text), LOG_INT("attempts", attempts));
 	work_doom(c->work, c->why.text, "fetch", attempts, c->http_status,
@@ -232,6 +236,9 @@ postpone(struct worker *w, struct conversation *c)
 		give_up(w, c, next->attempts + next->polls);
 		return;
 	}
+	if (c->outcome == FETCH_RETRY)
+		recent_refused(c->binding->config->name, now_ms, c->http_status,
+		    c->why.text);
 	/* A vendor may ask for any wait; the end comes when it comes. */
 	next->due_ms = wait_ms < end_ms - now_ms ? now_ms + wait_ms : end_ms;
 	LOG_DEBUG("event postponed", LOG_VIEW("event.id", c->decoded.event.id),

@@ -85,7 +85,8 @@ choose_body(const struct binding *binding, const struct config *config,
 	if (binding->contract->authentication.proof != SOURCE_PROOF_SECRET_PATH)
 		http_request_discard_body(request);
 	else if (!is_json(request) || !is_plain(request))
-		answer(request, config, binding->config->name, 415);
+		answer(request, config, binding->config->name, 415,
+		    "not JSON, or encoded");
 }
 
 /* Whom the source does not expect is told what a stranger is told. */
@@ -121,9 +122,10 @@ port_on_headers(struct http_request *request, void *arg)
 	const enum accept_route route = route_of(site, request, &binding);
 
 	if (route == ACCEPT_NOTHING)
-		answer(request, site->config, "", 404);
+		answer(request, site->config, "", 404, "");
 	else if (route == ACCEPT_HOOK && strcmp(method, "POST") != 0)
-		answer(request, site->config, binding->config->name, 405);
+		answer(request, site->config, binding->config->name, 405,
+		    "not POST");
 	else if (route == ACCEPT_HOOK)
 		choose_body(binding, site->config, request);
 	else if (strcmp(method, "GET") != 0)
@@ -170,7 +172,7 @@ port_on_request(struct http_request *request, void *arg)
 		handle_connector(site, binding, request);
 		break;
 	case ACCEPT_NOTHING:
-		answer(request, site->config, "", 404);
+		answer(request, site->config, "", 404, "");
 		break;
 	}
 	site_release(site);

@@ -3,6 +3,8 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/recent.h"
+#include "vulnbus/timestamp.h"
 #include "vulnbus/worker.h"
 
 #define ABORT_PAUSE_MS 100
@@ -77,6 +79,17 @@ bury(struct worker *w, struct work *work)
 }
 
 static void
+note_end(const struct work *work)
+{
+	const char *source = work->feed == NULL ? "" : work->feed->name;
+
+	metric_add(METRIC_EVENTS_DONE, source,
+	    work->doom == NULL ? "enriched" : "dead-letter", 1);
+	if (work->doom == NULL && work->feed != NULL)
+		recent_accepted(source, clock_wall_ms());
+}
+
+static void
 work_committed(struct worker *w, struct work *work)
 {
 	struct partition *partition = consume_partition(
@@ -92,9 +105,7 @@ work_committed(struct worker *w, struct work *work)
 	work->committed = work->next;
 	if (work->next.state == WORK_DONE) {
 		if (!work->is_note)
-			metric_add(METRIC_EVENTS_DONE,
-			    work->feed == NULL ? "" : work->feed->name,
-			    work->doom == NULL ? "enriched" : "dead-letter", 1);
+			note_end(work);
 		entry->pointer = NULL;
 		entry->number = work->next.due_ms;
 		worker_drop(w, work);

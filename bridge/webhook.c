@@ -98,7 +98,7 @@ webhook_answer(struct webhook *webhook, unsigned code, const char *why)
 		    LOG_INT("http.response.status_code", code),
 		    LOG_TEXT("client.ip", webhook->peer),
 		    LOG_TEXT("reason", why));
-	answer(webhook->request, webhook->site->config, source, code);
+	answer(webhook->request, webhook->site->config, source, code, why);
 	atomic_fetch_sub(&webhook->webhooks->unanswered, 1);
 }
 
@@ -374,7 +374,8 @@ take(struct webhooks *webhooks, struct site *site,
 					    webhooks, site, binding, request);
 
 	if (webhook == NULL) {
-		answer(request, site->config, binding->config->name, 503);
+		answer(request, site->config, binding->config->name, 503,
+		    "draining, or no memory");
 		return;
 	}
 	http_request_suspend(request);
