@@ -11,23 +11,35 @@ KAFKA_JARS := $(BUILD)/kafka
 CC      ?= gcc
 # make V=1 shows the commands.
 say      = $(if $(V),,@echo "  $(1)	$@";)
+# Those of the options that this compiler knows for this machine.
+if-known = $(foreach o,$(1),$(shell echo 'int x;' | \
+	$(CC) -Werror $(o) -x c -c -o /dev/null - 2>/dev/null && echo $(o)))
 PACKAGES := rdkafka libmicrohttpd gnutls jansson libcurl libcrypto yaml-0.1 libssl sqlite3
 # msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
 MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion \
 	-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
-	-Wimplicit-fallthrough -Wvla
-HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+	-Wimplicit-fallthrough -Wvla -Werror=format-security -Werror=implicit \
+	-Werror=incompatible-pointer-types -Werror=int-conversion \
+	$(call if-known,-Wtrampolines -Wbidi-chars=any)
+# What OpenSSF's Compiler Options Hardening Guide for C and C++ asks for;
+# tests/system/test_binaries.py looks for it in the binaries.
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
+	-fno-delete-null-pointer-checks -fno-strict-overflow \
+	-fno-strict-aliasing \
+	$(call if-known,-fcf-protection=full -mbranch-protection=standard)
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude $(CPPFLAGS)
-OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+	$(call if-known,-ftrivial-auto-var-init=zero)
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-fsanitize=address,undefined,fuzzer-no-link
-LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
+	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LINK_asan := -fsanitize=address,undefined
 LINK_tsan = -fsanitize=thread $(THREADS)
 LINK_coverage := --coverage
@@ -139,6 +151,7 @@ check: ## everything .ci/run does: install, build, lint, unit and system tests
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
@@ -188,6 +201,9 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
+binaries: all ## how the programs are hardened, and that another folder makes the same ones
+	@python3 tests/binaries.py $(OUT)
+
 model: ## the take-over protocol, every interleaving of it (spin)
 	@python3 tests/model/check.py
 
@@ -216,4 +232,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora
