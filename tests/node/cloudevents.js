@@ -10,8 +10,10 @@ const { CloudEvent, Kafka } = require('cloudevents');
 function read({ key, headers, value }) {
   const message = { key, headers, value: value === null ? null : Buffer.from(value, 'base64') };
   if (!Kafka.isEvent(message)) throw new Error('not a CloudEvent');
-  // toEvent() itself is lenient.
-  return new CloudEvent({ ...Kafka.toEvent(message), data: message.value }, true);
+  // toEvent() itself is lenient, and of an unknown version validate() says false and no more.
+  const event = new CloudEvent({ ...Kafka.toEvent(message) }, true);
+  if (!event.validate()) throw new Error('not valid');
+  return event;
 }
 
 for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
