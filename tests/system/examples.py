@@ -57,6 +57,7 @@ def settled(record, prefix, said, signed_ms=None):
     headers = {**record.headers, "ce_source": said["source"]["base_url"], "traceparent": TRACE}
     if signed_ms is not None:
         assert milliseconds(headers["ce_time"]) == signed_ms
+        assert re.sub(r"\d", "0", headers["ce_time"]) == re.sub(r"\d", "0", said["at"])
         headers["ce_time"] = said["at"]
     if "vulnbus-origin-topic" in headers:
         headers["vulnbus-origin-topic"] = headers["vulnbus-origin-topic"].replace(prefix, "vulnbus")

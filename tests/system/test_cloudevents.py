@@ -28,7 +28,7 @@ def raw(made):
     wanted = sum(map(len, made.tap.records.values()))
     topics = admin(made.broker.bootstrap).list_topics(timeout=10).topics
     consumer.assign([TopicPartition(name, number, 0) for name in map(made.tap.topic, made.tap.records)
-                     for number in topics[name].partitions])
+                     if name in topics for number in topics[name].partitions])
     records = []
     while len(records) < wanted:
         message = consumer.poll(20)
