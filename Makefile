@@ -129,7 +129,7 @@ $(KAFKA_JARS)/.ready: tests/kafka/pom.xml
 # Go for a module that asks for one.
 GO_ENV  := GOPATH=$(CURDIR)/$(GO) GOCACHE=$(CURDIR)/$(GO)/cache GOFLAGS=-modcacherw GOTOOLCHAIN=local
 READERS := $(NODE)/.ready $(GO)/.ready
-WITH_READERS := VULNBUS_NODE=$(CURDIR)/$(NODE) $(GO_ENV)
+WITH_READERS := VULNBUS_NODE=$(CURDIR)/$(NODE) VULNBUS_GO=$(CURDIR)/$(GO)
 
 $(NODE)/.ready: tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
 	@echo "installing the npm packages of tests/node"

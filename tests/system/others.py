@@ -2,7 +2,7 @@
 """Programs around other people's libraries of other languages: tests/node, tests/go.
 
     VULNBUS_NODE  the folder with node_modules (default build/node)
-    GOPATH        the folder with bin/validate (default build/go)
+    VULNBUS_GO    the folder with bin/validate, and Go's caches (default build/go)
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = (ROOT / os.environ.get("VULNBUS_NODE", "build/node")).resolve()
-GO = (ROOT / os.environ.get("GOPATH", "build/go")).resolve()
+GO = (ROOT / os.environ.get("VULNBUS_GO", "build/go")).resolve()
 GO_ENVIRONMENT = {**os.environ, "GOPATH": str(GO), "GOCACHE": str(GO / "cache"),
                   "GOFLAGS": "-modcacherw", "GOTOOLCHAIN": "local"}
 NODE_ENVIRONMENT = {**os.environ, "NODE_PATH": str(NODE / "node_modules")}
