@@ -7,6 +7,8 @@ OUT     := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
 VENV    := $(BUILD)/venv
 PY      := $(VENV)/bin/python
 KAFKA_JARS := $(BUILD)/kafka
+NODE    := $(BUILD)/node
+GO      := $(BUILD)/go
 
 CC      ?= gcc
 # make V=1 shows the commands.
@@ -127,7 +129,7 @@ deps: ## install what building and testing needs (Debian, as root or with sudo)
 
 test-deps: deps ## and what the system tests need: a venv and Apache Kafka
 	@tests/install-dependencies test
-	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready
+	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS)
 
 $(VENV)/.ready: tests/requirements.txt
 	@echo "installing the Python packages of tests/requirements.txt"
@@ -139,6 +141,25 @@ $(KAFKA_JARS)/.ready: tests/kafka/pom.xml
 	@echo "fetching Apache Kafka"
 	@mkdir -p $(KAFKA_JARS)
 	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA_JARS)
+	@touch $@
+
+# Other people's readers. Go keeps its modules read-only unless told otherwise, and would fetch another
+# Go for a module that asks for one.
+GO_ENV  := GOPATH=$(CURDIR)/$(GO) GOCACHE=$(CURDIR)/$(GO)/cache GOFLAGS=-modcacherw GOTOOLCHAIN=local
+READERS := $(NODE)/.ready $(GO)/.ready
+WITH_READERS := VULNBUS_NODE=$(CURDIR)/$(NODE) VULNBUS_GO=$(CURDIR)/$(GO)
+
+$(NODE)/.ready: tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
+	@echo "installing the npm packages of tests/node"
+	@mkdir -p $(NODE)
+	@cp $^ $(NODE)
+	@cd $(NODE) && npm ci --loglevel=error
+	@touch $@
+
+$(GO)/.ready: tests/go/go.mod tests/go/go.sum $(wildcard tests/go/*/*.go)
+	@echo "building the Go programs of tests/go"
+	@mkdir -p $(GO)
+	@cd tests/go && $(GO_ENV) go build -o $(CURDIR)/$(GO)/bin/ ./...
 	@touch $@
 
 # --- checks -----------------------------------------------------------------
@@ -153,6 +174,7 @@ check: ## everything .ci/run does: install, build, lint, unit and system tests
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
+	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
@@ -161,9 +183,19 @@ unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
 
-system: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## system tests (pytest, a real Kafka)
-	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) all ## system tests (pytest, a real Kafka)
+	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(WITH_READERS) \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
+
+schemas: $(VENV)/.ready $(READERS) ## the schemas, by validators of three languages, and their versioning law
+	@TZ=UTC $(WITH_READERS) $(PY) -m pytest -q tests/schemas
+
+examples: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## write the examples of schemas/ and README.md: what the programs make
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC VULNBUS_WRITE_EXAMPLES=1 \
+		$(PY) -m pytest -q tests/system/test_examples.py
+
+release-schemas: $(VENV)/.ready ## keep today's schemas as those of this version: schemas/released/
+	@$(PY) tests/schemas/law.py --release
 
 chaos: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the promises under faults: S=120 SEED=7 MODE=three|one|both
 	@$(CHAOS) --seconds $(or $(S),60) $(addprefix --seed ,$(SEED)) --mode $(or $(MODE),three) \
@@ -232,4 +264,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora

@@ -413,7 +413,7 @@ class Lint:
     # -- (e) ------------------------------------------------------------------
 
     def licence(self, name, text):
-        if not (name.endswith((".c", ".h", ".py", ".sh")) or
+        if not (name.endswith((".c", ".h", ".py", ".sh", ".js", ".go")) or
                 Path(name).name == "Makefile" or text.startswith("#!")):
             return
         head = "\n".join(text.split("\n")[:5])

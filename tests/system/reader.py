@@ -67,13 +67,29 @@ def murmur2(data: bytes) -> int:
     return h ^ h >> 15
 
 
+def closed(node):
+    """A schema as the programs are held to it: readers let fields and words pass that they do not
+    know, the programs write none that it does not name."""
+    if isinstance(node, list):
+        return [closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: closed(each) for name, each in node.items()}
+    if isinstance(made.get("properties"), dict):
+        made.setdefault("additionalProperties", False)
+    if "x-extensible-enum" in made:
+        made["enum"] = made["x-extensible-enum"]
+    return made
+
+
 @functools.lru_cache(None)
 def schema(name):
-    documents = [json.loads(path.read_text()) for path in SCHEMAS.rglob("*.json")]
+    documents = {path.relative_to(SCHEMAS).with_suffix("").as_posix():
+                 closed(json.loads(path.read_text()))
+                 for path in [*SCHEMAS.glob("*.json"), *SCHEMAS.glob("vendors/*.json")]}
     registry = Registry().with_resources(
-        (document["$id"], Resource.from_contents(document))
-        for document in documents if "$id" in document)
-    document = json.loads((SCHEMAS / f"{name}.json").read_text())
+        (document["$id"], Resource.from_contents(document)) for document in documents.values())
+    document = documents[name]
     Draft202012Validator.check_schema(document)
     return Draft202012Validator(document, registry=registry,
                                 format_checker=Draft202012Validator.FORMAT_CHECKER)
