@@ -57,8 +57,10 @@ static const struct tool_command commands[] = {
 	    "      --source NAME     only of this source\n"
 	    "      --kind KIND       only of this kind: scan.completed, or scan\n"
 	    "      --id ID           only of this event or record\n"
+	    "      --key KEY         only with this key\n"
 	    "      --since TIME      only from this time on: RFC 3339, or -2h\n"
 	    "      --until TIME      only up to this time\n"
+	    "      --table           a table; what does not fit is cut\n"
 	    "      --json            a JSON document a line\n"
 	    "      --pretty          JSON on several lines\n"
 	    "\n"
@@ -66,7 +68,9 @@ static const struct tool_command commands[] = {
 	    "without any,\n"
 	    "all topics but state. Records that cannot be decoded are named on "
 	    "standard\n"
-	    "error (as {\"error\": ...} with --json) and passed over.\n",
+	    "error (as {\"error\": ...} with --json or --pretty) and passed "
+	    "over. What would\n"
+	    "steer a terminal is shown as \"?\", in JSON as an escape.\n",
 	    tool_tail },
 	{ "replay", "[options] TOPIC | --resume ID [--rate N]",
 	    "send records of a topic again",
@@ -154,6 +158,7 @@ print_usage(FILE *out)
 	    "\n"
 	    "  -c, --config FILE  configuration (default %s)\n"
 	    "  -v, --verbose      log what the libraries do\n"
+	    "      --no-color     no colour, as with NO_COLOR set\n"
 	    "  -V, --version      print the version and exit\n"
 	    "  -h, --help         print this, or what a command takes\n"
 	    "\n",
@@ -213,6 +218,9 @@ read_options(struct tool *tool, int argc, char **argv)
 			break;
 		case 'v':
 			tool->is_verbose = true;
+			break;
+		case TOOL_NO_COLOUR:
+			tool->is_colour = false;
 			break;
 		case 'V':
 			printf("%s %s\n", NAME, VULNBUS_VERSION);

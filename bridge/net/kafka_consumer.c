@@ -238,6 +238,7 @@ read_record(const rd_kafka_message_t *message, struct kafka_record *out)
 		    message->key_len },
 		.value = { message->payload == NULL ? "" : message->payload,
 		    message->len },
+		.is_tombstone = message->payload == NULL,
 	};
 	read_headers(message, out);
 }

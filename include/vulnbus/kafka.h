@@ -25,6 +25,7 @@ struct kafka_record {
 	int64_t timestamp_ms; /* CreateTime */
 	struct view key;
 	struct view value;
+	bool is_tombstone; /* of a record read: no value, not an empty one */
 	struct kafka_header headers[KAFKA_HEADERS_MAX];
 	size_t header_count;
 };
