@@ -134,6 +134,44 @@ static const struct tool_command commands[] = {
 	    "\n"
 	    "Adding what is there already changes nothing.\n",
 	    tool_register },
+	{ "send", "[options] SOURCE",
+	    "send a webhook to an ingress, as the vendor does",
+	    "      --list            print the kinds this vendor sends, and "
+	    "their bodies\n"
+	    "      --kind KIND       scan.completed, ... (default: the first "
+	    "of --list)\n"
+	    "      --id ID           of what it is about (default: a new one, "
+	    "or an example's)\n"
+	    "      --status WORD     in the vendor's words\n"
+	    "      --attempt N       the vendor's count of attempts\n"
+	    "      --set NAME=VALUE  any other value that --list shows as "
+	    "{NAME=...}\n"
+	    "      --body FILE       this in place of a body of --list; - is "
+	    "standard input\n"
+	    "      --key FILE        sign with this private P-521 key, PEM or "
+	    "JWK (default: with\n"
+	    "                        a new one, whose public half is "
+	    "printed)\n"
+	    "      --public-key FILE  write the public half there, as PEM\n"
+	    "      --url URL         of the ingress (default: "
+	    "ingress.public_url)\n"
+	    "      --ca-file FILE    authorities of the ingress' certificate\n"
+	    "      --show-url        print the URL with its secret\n"
+	    "      --dry-run         print what would be sent, send nothing\n"
+	    "  -n, --count N         send N of them, all with other ids\n"
+	    "      --rate R          at most R a second\n"
+	    "      --concurrency C   at most C at once (default 8)\n"
+	    "\n"
+	    "An ingress takes what a key of this command signed when its "
+	    "public half is one\n"
+	    "of the source's signature.key_files. What is sent is an event "
+	    "like any other: the\n"
+	    "enricher asks the vendor about it.\n"
+	    "\n"
+	    "Exit status 0: all were answered 202; 1: some were not; 69: some "
+	    "had no answer;\n"
+	    "75: a signal ended it.\n",
+	    tool_send },
 	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
 	    help },
 	{ "version", "", "print the version", NULL, version },

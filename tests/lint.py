@@ -104,7 +104,8 @@ DOORS = [
     (r"jansson\.h", {"bridge/core/json.c"}),
     (r"msgpack(\.h|/.*)", {"bridge/core/msgpack.c"}),
     (r"yaml\.h", {"bridge/core/yaml.c"}),
-    (r"openssl/.*", {"bridge/core/crypto.c"}),
+    (r"openssl/.*", {"bridge/core/crypto.c",
+                     "bridge/core/crypto_private.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
     (r"cmocka\.h", re.compile(r"tests/unit/")),
 ]

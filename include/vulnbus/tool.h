@@ -117,6 +117,7 @@ tool_command_f tool_tail;
 tool_command_f tool_replay;
 tool_command_f tool_export;
 tool_command_f tool_register;
+tool_command_f tool_send;
 tool_command_f tool_demo;
 
 #endif
