@@ -37,13 +37,31 @@ static const struct tool_command commands[] = {
 	    tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
-	{ "topics", "[--create | --diff]",
-	    "list the topics, create or compare them",
-	    "      --create  create the topics that are missing\n"
-	    "      --diff    print only what is not as configured\n"
+	{ "topics", "[--create | --diff | --acls FORMAT [options]]",
+	    "list the topics, create or compare them, or print their ACLs",
+	    "      --create          create the topics that are missing\n"
+	    "      --diff            explain what is not as configured, and "
+	    "what mends it\n"
+	    "      --acls FORMAT     print what each program may do on Kafka, "
+	    "no more than it\n"
+	    "                        needs: kafka-acls (commands) or strimzi "
+	    "(KafkaUser)\n"
+	    "      --ingress NAME    principal of vulnbus-ingress (default: "
+	    "that name)\n"
+	    "      --enricher NAME   of vulnbus-enricher\n"
+	    "      --operator NAME   of who uses this tool (default "
+	    "vulnbus-operator)\n"
+	    "      --cluster NAME    of the Kafka resource, with strimzi "
+	    "(default my-cluster)\n"
+	    "      --command-config FILE  for kafka-acls.sh\n"
 	    "\n"
-	    "Exit status 1 when a topic is missing or has other partitions "
-	    "than configured.\n",
+	    "Compared are partitions, copies (when configured), retention, "
+	    "cleanup.policy and\n"
+	    "max.message.bytes. Exit status 0: as configured; 1: not so, or "
+	    "missing; 77: the\n"
+	    "brokers do not let us ask (DescribeConfigs). Programs may create "
+	    "topics only\n"
+	    "with topics.create.\n",
 	    tool_topics },
 	{ "tail", "[options] [TOPIC...]",
 	    "read the records of topics, or follow them",

@@ -94,7 +94,7 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 
 KAFKA_DOORS = {f"bridge/net/{n}.c"
                for n in ("kafka", "kafka_bounds", "kafka_consumer",
-                         "kafka_forward", "kafka_producer")}
+                         "kafka_describe", "kafka_forward", "kafka_producer")}
 DOORS = [
     (r"microhttpd\.h", {"bridge/net/http_server.c",
                         "bridge/net/http_request.c"}),
