@@ -37,7 +37,7 @@ static const struct tool_command commands[] = {
 	    tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
-	{ "topics", "[--create | --diff | --acls FORMAT [options]]",
+	{ "topics", "[--create | --diff | --acls FORMAT]",
 	    "list the topics, create or compare them, or print their ACLs",
 	    "      --create          create the topics that are missing\n"
 	    "      --diff            explain what is not as configured, and "
