@@ -210,6 +210,8 @@ write_url(struct send *send)
 	there.ingress.public_url = base;
 	binding_hook_url(&there, send->binding, &send->url);
 	buffer_append(&send->url, "", 1);
+	if (buffer_status(&send->url) != STATUS_OK)
+		return tool_usage(send->tool, "--url: too long");
 	return -1;
 }
 

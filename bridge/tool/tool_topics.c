@@ -163,7 +163,8 @@ run(const struct tool *tool, const struct config *config,
 	if (status != STATUS_OK)
 		return fail(tool, config, status, &err);
 	if (request->mode == MODE_DIFF)
-		topics_explain(tool, config, &found);
+		topics_explain(
+		    tool, config, request->acls.command_config, &found);
 	else
 		print_table(tool, config, &found);
 	/* Created with what the configuration says, or there before: either

@@ -16,6 +16,7 @@
 struct look {
 	const struct tool *tool; /* NULL: only counted */
 	const struct config *config;
+	const char *command_config;
 	const struct topics_found *found;
 	const struct kafka_topic *wanted;
 	const struct kafka_topic_state *state;
@@ -54,8 +55,10 @@ differs(struct look *look)
 static void
 mend(const struct look *look, const char *program, const char *rest)
 {
-	printf("    %s --bootstrap-server %s --alter %s\n", program,
-	    look->config->kafka.bootstrap_servers, rest);
+	printf("    %s --bootstrap-server %s%s%s --alter %s\n", program,
+	    look->config->kafka.bootstrap_servers,
+	    look->command_config == NULL ? "" : " --command-config ",
+	    look->command_config == NULL ? "" : look->command_config, rest);
 }
 
 static void
@@ -307,11 +310,12 @@ topics_differences(const struct config *config,
 
 void
 topics_explain(const struct tool *tool, const struct config *config,
-    const struct topics_found *found)
+    const char *command_config, const struct topics_found *found)
 {
 	for (int i = 0; i < TOPIC_COUNT; i++) {
 		struct look look = look_for(tool, config, found, (enum topic)i);
 
+		look.command_config = command_config;
 		look_at(&look);
 	}
 }

@@ -30,10 +30,11 @@ unsigned
 topics_differences(const struct config *config,
     const struct topics_found *found, enum topic topic);
 
-/* Prints each of them: what it is, what it means and what mends it. */
+/* Prints each of them: what it is, what it means and what mends it, by commands
+ * with that --command-config unless it is NULL. */
 void
 topics_explain(const struct tool *tool, const struct config *config,
-    const struct topics_found *found);
+    const char *command_config, const struct topics_found *found);
 
 /* --- tool_acls.c ------------------------------------------------------------
  */

@@ -17,8 +17,9 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from cryptography.hazmat.primitives import serialization
 
-from daemons import BUILD, Daemon, Source, Stack, run
+from daemons import Source, Stack, run
 from kafka import JARS, Broker, admin, free_ports
 from vendor import Csv, Reply, Vendor
 from waiting import until
@@ -98,7 +99,6 @@ def place(guarded, tmp_path_factory):
 
 
 def private_pem(signer):
-    from cryptography.hazmat.primitives import serialization
     return signer.private.private_bytes(serialization.Encoding.PEM,
                                         serialization.PrivateFormat.PKCS8,
                                         serialization.NoEncryption())

@@ -6,29 +6,18 @@ import re
 import secrets
 import subprocess
 
-import msgpack
 import pytest
-import yaml
-from confluent_kafka import Producer
 from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
-    NewPartitions,
     NewTopic,
-    ResourcePatternType,
     ResourceType,
 )
 
-import kafka
-from daemons import BUILD, Daemon, Source, Stack, run
+from daemons import BUILD, run
 from kafka import JARS, admin
-from vendor import Vendor
-from waiting import TooLate, until
+from waiting import until
 
 DAY = 86400 * 1000
 TOPICS = {   # topic -> cleanup policy, retention
@@ -187,7 +176,8 @@ def test_a_difference_is_explained_and_mended_as_it_says(site, scripts, name):
 
 def test_partitions_are_explained_and_added_as_it_says(site, scripts):
     site.make(events=2, state=2, scans=1)
-    said = site.topics("--diff", code=1)
+    said = site.topics("--diff", "--command-config", "/dev/null", code=1)
+    assert said.count(" --command-config /dev/null --alter ") == 3
     assert f"{site.name('events')}: 2 partitions, 3 configured\n" in said
     assert f"{site.name('scans')}: 1 partitions, 3 configured\n" in said
     assert site.name("state") + ":" not in said
