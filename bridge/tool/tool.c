@@ -142,6 +142,11 @@ tool_fail_kafka(const struct tool *tool, const struct config *config,
 		return tool_fail(tool, EX_CONFIG, "%s", err->text);
 	case STATUS_MISSING:
 		return tool_fail(tool, EX_NOINPUT, "%s", err->text);
+	case STATUS_UNPROVED:
+		return tool_fail(tool, EX_NOPERM,
+		    "%s (`vulnbus topics --acls kafka-acls` prints what is "
+		    "needed)",
+		    err->text);
 	case STATUS_NO_MEMORY:
 		return tool_fail(tool, EX_OSERR, "%s", err->text);
 	default:

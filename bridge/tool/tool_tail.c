@@ -152,9 +152,9 @@ read_on(struct tail *tail, struct reader *reader)
 		const enum status status = reader_next(
 		    reader, STEP_MS, &topic, &record, &err);
 
-		if (status == STATUS_FATAL)
-			return tool_fail_kafka(tail->tool, tail->reader.config,
-			    STATUS_UNAVAILABLE, &err);
+		if (status == STATUS_FATAL || status == STATUS_UNPROVED)
+			return tool_fail_kafka(
+			    tail->tool, tail->reader.config, status, &err);
 		if (status == STATUS_OK) {
 			heard_ms = clock_steady_ms();
 			take(tail, topic, &record);

@@ -123,18 +123,6 @@ print_table(const struct tool *tool, const struct config *config,
 	}
 }
 
-static int
-fail(const struct tool *tool, const struct config *config, enum status status,
-    const struct error *err)
-{
-	if (status == STATUS_UNPROVED)
-		return tool_fail(tool, EX_NOPERM,
-		    "%s (`vulnbus topics --acls kafka-acls` prints what is "
-		    "needed)",
-		    err->text);
-	return tool_fail_kafka(tool, config, status, err);
-}
-
 static bool
 has_difference(const struct config *config, const struct topics_found *found)
 {
@@ -161,7 +149,7 @@ run(const struct tool *tool, const struct config *config,
 	if (status == STATUS_OK && request->mode == MODE_CREATE)
 		status = create(config, &found, &err);
 	if (status != STATUS_OK)
-		return fail(tool, config, status, &err);
+		return tool_fail_kafka(tool, config, status, &err);
 	if (request->mode == MODE_DIFF)
 		topics_explain(
 		    tool, config, request->acls.command_config, &found);

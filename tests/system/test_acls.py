@@ -11,9 +11,11 @@ from collections import namedtuple
 import pytest
 import yaml
 from confluent_kafka.admin import (
+    AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
+    NewTopic,
     ResourcePatternType,
     ResourceType,
 )
@@ -297,6 +299,25 @@ def test_what_is_printed_is_enough_and_each_of_it_is_used(guarded, place, tmp_pa
     assert allowed
     unused = [acl for acl in acls if not any(covers(acl, asked) for asked in allowed)]
     assert not unused, sorted(unused)
+
+
+def test_what_may_not_be_read_is_told_at_once(guarded, place):
+    """Also while following: it does not pass by waiting."""
+    forget(guarded)
+    client, topic = admin(guarded.bootstrap), f"{place.prefix}.scans.v1"
+    if topic not in topics_of(place):
+        client.create_topics([NewTopic(topic, 3, 1)])[topic].result(20)
+        until(lambda: topic in topics_of(place), "the topic is there")
+    for made in client.create_acls([AclBinding(
+            ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:op-erator", "*",
+            AclOperation.DESCRIBE, AclPermissionType.ALLOW)]).values():
+        made.result(20)
+    until(lambda: bindings(guarded), "the ACL is there")
+    for arguments in ([], ["--follow"], ["--count", "1"], ["--follow", "--json"]):
+        done = tool(place, "tail", *arguments, "scans")
+        assert done.returncode == 77 and "uthoriz" in done.stderr and "--acls" in done.stderr
+    done = tool(place, "topics")
+    assert done.returncode == 77 and f"{place.prefix}.events.v1" in done.stderr
 
 
 def test_create_is_only_for_those_who_create(place):
