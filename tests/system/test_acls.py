@@ -299,6 +299,9 @@ def test_what_is_printed_is_enough_and_each_of_it_is_used(guarded, place, tmp_pa
     assert allowed
     unused = [acl for acl in acls if not any(covers(acl, asked) for asked in allowed)]
     assert not unused, sorted(unused)
+    # Read and Write imply Describe.
+    assert not [acl for acl in acls if acl[1] == "DESCRIBE" and
+                {(acl[0], operation, *acl[2:]) for operation in ("READ", "WRITE")} & acls]
 
 
 def test_what_may_not_be_read_is_told_at_once(guarded, place):
