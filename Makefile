@@ -114,7 +114,7 @@ $(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
 		-e "s/@DATE@/$$(LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y')/" $< > $@
 	@rm $@.keys $@.commands
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)
 
 # --- what the checks need ---------------------------------------------------
 

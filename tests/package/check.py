@@ -96,7 +96,7 @@ def check_installed(root):
     assert rights(root, "/etc/vulnbus/vulnbus.yaml") == ["-rw-r-----", "root", "vulnbus"]
     assert root.run("dpkg", "--verify", "vulnbus") == ""
     assert not list((root.path / "etc/systemd/system").glob("*.wants/vulnbus*")), "enabled already"
-    code, text = root.status("cat", "/etc/vulnbus/vulnbus.yaml", user="nobody")
+    code, text = root.status("cat", "/etc/vulnbus/vulnbus.yaml", user="nobody:nogroup")
     assert code == 1 and "Permission denied" in text, text
     for name in DAEMONS:
         code, text = root.status(f"/usr/sbin/{name}", user="vulnbus")
@@ -272,7 +272,7 @@ def check(release, broker, again):
         check_installed(root)
         say(release, "run")
         check_runs(root, broker, FOLDER / f"{release}-logs")
-        root.run("vulnbus", "demo", "--rows", "50", user="nobody")
+        root.run("vulnbus", "demo", "--rows", "50", user="nobody:nogroup")
         say(release, "remove and purge")
         check_taken_away(root, package)
     finally:

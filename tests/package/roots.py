@@ -87,8 +87,9 @@ class Root:
             run("umount", self.path / self._mounted.pop())
 
     def command(self, *command, user=None):
-        """The same as a unit's User=: who cannot gain anything."""
-        who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
+        """`user`, or `user:group`, as a unit has it: who cannot gain anything."""
+        name, _, group = (user or "").partition(":")
+        who = ["setpriv", f"--reuid={name}", f"--regid={group or name}", "--init-groups",
                "--no-new-privs", "--bounding-set=-all", "--"] if user else []
         return ["chroot", str(self.path), *who, *map(str, command)]
 
