@@ -63,7 +63,7 @@ print(FILE *out, struct view text, bool is_filled)
 		if (word.len == 0)
 			break;
 		if (is_filled && column > 0 &&
-		    (is_end || column + 1 + word.len > WIDTH)) {
+		    (is_end || column + word.len > WIDTH)) {
 			fputc('\n', out);
 			column = 0;
 		} else if (column > 0) {

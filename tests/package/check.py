@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -239,7 +240,9 @@ def check_runs(root, broker, folder):
     kept = sorted(path.name for path in (root.path / "var/lib/vulnbus").iterdir())
     assert "spool.db" in kept and any(name.endswith(".keys.pem") for name in kept), kept
     for name in kept:
-        assert rights(root, f"/var/lib/vulnbus/{name}") == ["-rw-------", "vulnbus", "vulnbus"]
+        mode, *owner = rights(root, f"/var/lib/vulnbus/{name}")
+        assert owner == ["vulnbus", "vulnbus"] and mode[5] == mode[8] == "-", (name, mode, owner)
+    assert rights(root, "/var/lib/vulnbus")[0] == "drwxr-x---"
 
 
 # --- take away ---------------------------------------------------------------
@@ -299,7 +302,7 @@ def main():
         for release, made in runs.items():
             if made.exception() is not None:
                 failures += 1
-                say(release, f"FAILED: {type(made.exception()).__name__}: {made.exception()}")
+                say(release, "FAILED: " + "".join(traceback.format_exception(made.exception())))
     finally:
         broker.stop()
     return 1 if failures else 0
