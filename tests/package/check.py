@@ -130,31 +130,39 @@ class Supervisor:
         service = self.unit["Service"]
         assert service["Type"] == "notify"
         self.user = service["User"]
-        self.arguments = shlex.split(service["ExecStart"])
+        self.start = shlex.split(service["ExecStart"])
+        self.reload = shlex.split(service["ExecReload"])
         self.umask = int(service["UMask"], 8)
         state = f"/var/lib/{service['StateDirectory']}"
         root.run("install", "-d", "-o", self.user, "-g", service["Group"],
                  "-m", service["StateDirectoryMode"], state)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        path = root.path / f"run/notify-{name}"
-        path.unlink(missing_ok=True)
-        # A socket's path may be 107 bytes long.
-        here = os.open(path.parent, os.O_PATH)
-        self.socket.bind(f"/proc/self/fd/{here}/{path.name}")
-        os.close(here)
-        path.chmod(0o666)
-        self.socket.settimeout(30)
         self.notify = f"/run/notify-{name}"
+        self.path = root.path / self.notify[1:]
+        # A socket's path may be 107 bytes long.
+        here = os.open(self.path.parent, os.O_PATH)
+        self.socket.bind(f"/proc/self/fd/{here}/{self.path.name}")
+        os.close(here)
+        self.path.chmod(0o666)
+        self.socket.settimeout(30)
 
     def spawn(self, **streams):
         return subprocess.Popen(
-            self.root.command(*self.arguments, user=self.user), umask=self.umask, cwd="/",
+            self.root.command(*self.start, user=self.user), umask=self.umask, cwd="/",
             env={"PATH": "/usr/sbin:/usr/bin", "NOTIFY_SOCKET": self.notify}, **streams)
+
+    def hang_up(self, process):
+        roots.run(*self.root.command(*self.reload, user=self.user),
+                  env={"PATH": "/usr/sbin:/usr/bin", "MAINPID": str(process.pid)})
 
     def told(self, word):
         """Waits until the daemon says so."""
         while (text := self.socket.recv(4096).decode()) != word:
             assert text.endswith("=1"), text
+
+    def close(self):
+        self.socket.close()
+        self.path.unlink()
 
 
 def configure(root, broker, source, prefix):
@@ -226,7 +234,7 @@ def check_runs(root, broker, folder):
         read = root.run("vulnbus", "tail", "-n", len(signers), "--json", "scans", user="vulnbus")
         assert len(read.splitlines()) == len(signers), read
         for daemon in daemons:
-            daemon.hang_up()
+            daemon.supervisor.hang_up(daemon.process)
             daemon.supervisor.told("RELOADING=1")
             daemon.supervisor.told("READY=1")
         for daemon in daemons:
@@ -237,6 +245,7 @@ def check_runs(root, broker, folder):
         source.stub.down()
         for daemon in daemons:
             daemon.kill()
+            daemon.supervisor.close()
     kept = sorted(path.name for path in (root.path / "var/lib/vulnbus").iterdir())
     assert "spool.db" in kept and any(name.endswith(".keys.pem") for name in kept), kept
     for name in kept:
