@@ -102,7 +102,12 @@ def check_installed(root):
     for name in DAEMONS:
         code, text = root.status(f"/usr/sbin/{name}", user="vulnbus")
         assert code == 78 and "kafka.bootstrap_servers" in text, (code, text)
+    units = [f"{name}.service" for name in DAEMONS]
+    assert root.run("systemd-analyze", "verify", "--man=no", *units) == ""
     listed = root.run("dpkg", "-L", "vulnbus").splitlines()
+    for path in listed:
+        if path.endswith(".service"):   # exposure 2.0 of 10
+            root.run("systemd-analyze", "security", "--offline=yes", "--threshold=20", path)
     for path in ["/usr/bin/vulnbus", *(f"/usr/sbin/{name}" for name in DAEMONS),
                  "/usr/share/man/man1/vulnbus.1.gz", "/usr/share/man/man5/vulnbus.yaml.5.gz",
                  *(f"/usr/share/man/man8/{name}.8.gz" for name in DAEMONS),

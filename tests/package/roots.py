@@ -8,7 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
-INSTALL = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]
+# Nobody minds when the power goes: dpkg need not wait for the disk.
+INSTALL = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-unsafe-io",
+           "--no-install-recommends"]
 printing = threading.Lock()
 
 
