@@ -28,6 +28,12 @@ bind -x '"\C-xw": write'
 """,
     "zsh": r"""
 PS1=; autoload -U compinit; compinit -u -d dump; . ./vulnbus.zsh
+""",
+    "zsh, installed": r"""
+PS1=; fpath=($PWD/functions $fpath); autoload -U compinit; compinit -u -d dump
+""",
+}
+ZSH = r"""
 zle -C all complete-word _generic
 zstyle ':completion:all:*' completer _all_matches _complete
 zstyle ':completion:all:*' insert true
@@ -35,8 +41,7 @@ write() { print -rn -- "$BUFFER" > line; }
 zle -N write
 bindkey '^Xa' all; bindkey '^Xw' write
 : > ready
-""",
-}
+"""
 SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
 
 
@@ -50,6 +55,8 @@ def place(tmp_path_factory):
         made = run("vulnbus", "completion", shell)
         assert (made.returncode, made.stderr) == (0, "")
         (folder / f"vulnbus.{shell}").write_text(made.stdout)
+    (folder / "functions").mkdir()
+    shutil.copy(folder / "vulnbus.zsh", folder / "functions/_vulnbus")
     return folder
 
 
@@ -97,6 +104,7 @@ class Terminal:
     def close(self):
         os.close(self.fd)
         os.waitpid(self.process, 0)
+        (self.folder / "dump").unlink(missing_ok=True)
 
 
 class Fish:
@@ -116,13 +124,14 @@ class Fish:
         pass
 
 
-@pytest.fixture(scope="module", params=["bash", "zsh", "fish"])
+@pytest.fixture(scope="module", params=[*SETUP, "fish"])
 def shell(request, place):
     if request.param == "fish":
         made = Fish(place)
     else:
-        (place / "setup").write_text(SETUP[request.param])
-        made = Terminal(request.param, place)
+        name = request.param.partition(",")[0]
+        (place / "setup").write_text(SETUP[request.param] + (ZSH if name == "zsh" else ""))
+        made = Terminal(name, place)
     yield made
     made.close()
 
