@@ -142,7 +142,7 @@ $(KAFKA_JARS)/.ready: tests/kafka/pom.xml
 CHAOS = VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 	$(PY) tests/chaos/chaos.py
 
-check: ## everything .ci/run does: install, build, lint, unit and system tests
+check: ## everything .ci/run does: install, build, lint, unit, system and package tests
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
@@ -217,6 +217,7 @@ LIBDIR   ?= $(PREFIX)/lib
 SHAREDIR ?= $(PREFIX)/share
 UNITDIR  ?= $(LIBDIR)/systemd/system
 ZSHDIR   ?= $(SHAREDIR)/zsh/site-functions
+OPEN     := umask 022;
 
 install: all ## install under PREFIX (/usr/local); DESTDIR=folder for packages
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $(filter-out $(OUT)/vulnbus,$(PROGRAMS))
@@ -224,18 +225,18 @@ install: all ## install under PREFIX (/usr/local); DESTDIR=folder for packages
 	set -e; for page in $(MANUALS); do \
 		install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/man/man$${page##*.} $$page; done
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR)/sysusers.d deploy/sysusers.d/vulnbus.conf
-	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SHAREDIR)/vulnbus $(DESTDIR)$(ZSHDIR) \
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SHAREDIR)/vulnbus/schemas $(DESTDIR)$(ZSHDIR) \
 		$(DESTDIR)$(SHAREDIR)/bash-completion/completions \
 		$(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d \
 		$(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples
-	set -e; for unit in $(notdir $(wildcard deploy/systemd/*.service)); do \
+	$(OPEN) set -e; for unit in $(notdir $(wildcard deploy/systemd/*.service)); do \
 		sed 's|/usr/sbin/|$(PREFIX)/sbin/|' deploy/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
-	cd schemas && find . -name '*.json' -o -name '*.yaml' | sort | \
-		xargs cp --parents -t $(abspath $(DESTDIR)/$(SHAREDIR))/vulnbus
-	$(OUT)/vulnbus completion bash > $(DESTDIR)$(SHAREDIR)/bash-completion/completions/vulnbus
-	$(OUT)/vulnbus completion zsh > $(DESTDIR)$(ZSHDIR)/_vulnbus
-	$(OUT)/vulnbus completion fish > $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/vulnbus.fish
-	$(OUT)/vulnbus config-example > $(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples/vulnbus.yaml
+	$(OPEN) cd schemas && find . -name '*.json' -o -name '*.yaml' | sort | \
+		xargs cp --parents -t $(abspath $(DESTDIR)/$(SHAREDIR))/vulnbus/schemas
+	$(OPEN) $(OUT)/vulnbus completion bash > $(DESTDIR)$(SHAREDIR)/bash-completion/completions/vulnbus
+	$(OPEN) $(OUT)/vulnbus completion zsh > $(DESTDIR)$(ZSHDIR)/_vulnbus
+	$(OPEN) $(OUT)/vulnbus completion fish > $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/vulnbus.fish
+	$(OPEN) $(OUT)/vulnbus config-example > $(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples/vulnbus.yaml
 
 # What install would put there is taken away, and the folders that are ours.
 uninstall: ## take away what install put there
@@ -276,6 +277,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 clean: ## remove build/
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
 .PHONY: install uninstall deb check-package all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora

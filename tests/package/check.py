@@ -114,7 +114,8 @@ def check_installed(root):
                  "/usr/share/bash-completion/completions/vulnbus",
                  "/usr/share/zsh/vendor-completions/_vulnbus",
                  "/usr/share/fish/vendor_completions.d/vulnbus.fish",
-                 "/usr/share/vulnbus/event.json", "/usr/share/vulnbus/vendors/probely.json",
+                 "/usr/share/vulnbus/schemas/event.json",
+                 "/usr/share/vulnbus/schemas/vendors/probely.json",
                  "/usr/share/doc/vulnbus/examples/vulnbus.yaml"]:
         assert path in listed, f"{path} is not in the package"
 

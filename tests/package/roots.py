@@ -37,13 +37,16 @@ def run(*command, **more):
 def become_root(program):
     """Goes on as root and with mounts of its own, which end with the process."""
     arguments = [sys.executable, program, *sys.argv[1:]]
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     if os.geteuid() != 0:
-        if subprocess.run(["sudo", "-n", "true"], stderr=subprocess.DEVNULL).returncode != 0 \
-                if shutil.which("sudo") else True:
+        may = shutil.which("sudo") and subprocess.run(
+            ["sudo", "-n", "true"], stderr=subprocess.DEVNULL).returncode == 0
+        if not may:
             sys.exit("make check-package makes Debian systems with debootstrap and enters them "
                      "with chroot: it must run as root, or where sudo asks for no password.")
         kept = [f"{name}={value}" for name, value in os.environ.items()
-                if name.startswith(("VULNBUS_", "KAFKA_", "http", "TZ", "PATH"))]
+                if name in ("PATH", "TZ") or name.startswith("VULNBUS_")
+                or name.lower().endswith("_proxy")]
         os.execvp("sudo", ["sudo", "-n", "env", *kept, *arguments])
     if "VULNBUS_UNSHARED" not in os.environ:
         if subprocess.run(["unshare", "--mount", "true"]).returncode != 0:

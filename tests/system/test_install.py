@@ -19,8 +19,8 @@ VARIANT = "release" if BUILD == ROOT / "build" else BUILD.name
 
 def make(target, folder, *more):
     made = subprocess.run(["make", "-C", ROOT, "-s", target, f"VARIANT={VARIANT}",
-                           f"DESTDIR={folder}", *more], env=ENVIRONMENT, capture_output=True,
-                          text=True, timeout=600)
+                           f"DESTDIR={folder}", *more], env=ENVIRONMENT, umask=0o077,
+                          capture_output=True, text=True, timeout=600)
     assert made.returncode == 0, made.stderr
     return made
 
@@ -47,7 +47,7 @@ def test_everything_is_where_the_fhs_has_it(installed):
     expected = {f"{prefix}/{path}" for path in [
         "bin/vulnbus", "sbin/vulnbus-ingress", "sbin/vulnbus-enricher",
         *(f"share/man/man{name[-1]}/{name}" for name in manuals),
-        *(f"share/vulnbus/{name}" for name in schemas),
+        *(f"share/vulnbus/schemas/{name}" for name in schemas),
         "lib/systemd/system/vulnbus-ingress.service",
         "lib/systemd/system/vulnbus-enricher.service",
         "lib/sysusers.d/vulnbus.conf",
@@ -59,6 +59,7 @@ def test_everything_is_where_the_fhs_has_it(installed):
     for name, path in found.items():
         is_program = "/bin/" in name or "/sbin/" in name
         assert path.stat().st_mode & 0o777 == (0o755 if is_program else 0o644), name
+        assert path.parent.stat().st_mode & 0o777 == 0o755, name
 
 
 def test_the_units_start_what_was_installed(installed):
