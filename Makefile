@@ -217,6 +217,7 @@ LIBDIR   ?= $(PREFIX)/lib
 SHAREDIR ?= $(PREFIX)/share
 UNITDIR  ?= $(LIBDIR)/systemd/system
 ZSHDIR   ?= $(SHAREDIR)/zsh/site-functions
+# Everybody may read it, whatever the caller's umask.
 OPEN     := umask 022;
 
 install: all ## install under PREFIX (/usr/local); DESTDIR=folder for packages
@@ -231,8 +232,9 @@ install: all ## install under PREFIX (/usr/local); DESTDIR=folder for packages
 		$(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples
 	$(OPEN) set -e; for unit in $(notdir $(wildcard deploy/systemd/*.service)); do \
 		sed 's|/usr/sbin/|$(PREFIX)/sbin/|' deploy/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
-	$(OPEN) cd schemas && find . -name '*.json' -o -name '*.yaml' | sort | \
-		xargs cp --parents -t $(abspath $(DESTDIR)/$(SHAREDIR))/vulnbus/schemas
+	$(OPEN) cd schemas && find . -name '*.json' -o -name '*.yaml' | while read -r file; do \
+		install -D -m 644 $$file $(abspath $(DESTDIR)/$(SHAREDIR))/vulnbus/schemas/$$file || \
+		exit 1; done
 	$(OPEN) $(OUT)/vulnbus completion bash > $(DESTDIR)$(SHAREDIR)/bash-completion/completions/vulnbus
 	$(OPEN) $(OUT)/vulnbus completion zsh > $(DESTDIR)$(ZSHDIR)/_vulnbus
 	$(OPEN) $(OUT)/vulnbus completion fish > $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/vulnbus.fish
@@ -279,4 +281,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: install uninstall deb check-package all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package
