@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 # Nobody minds when the power goes: dpkg need not wait for the disk.
-INSTALL = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-unsafe-io",
-           "--no-install-recommends"]
+INSTALL = ["apt-get", "-q", "-y", "--no-install-recommends",
+           "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-unsafe-io"]
 printing = threading.Lock()
 
 
@@ -47,7 +47,7 @@ def become_root(program):
         kept = [f"{name}={value}" for name, value in os.environ.items()
                 if name in ("PATH", "TZ") or name.startswith("VULNBUS_")
                 or name.lower().endswith("_proxy")]
-        os.execvp("sudo", ["sudo", "-n", "env", *kept, *arguments])
+        os.execvp("sudo", ["sudo", "-n", "env", "PYTHONDONTWRITEBYTECODE=1", *kept, *arguments])
     if "VULNBUS_UNSHARED" not in os.environ:
         if subprocess.run(["unshare", "--mount", "true"]).returncode != 0:
             sys.exit("make check-package must be allowed to mount (a container: CAP_SYS_ADMIN).")

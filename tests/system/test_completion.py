@@ -87,7 +87,7 @@ class Terminal:
         """The text of a file that the shell writes, once it is there."""
         path, deadline = self.folder / name, time.monotonic() + 20
         while not path.exists() or path.stat().st_size == 0 and name != "ready":
-            assert time.monotonic() < deadline, f"no {name}:\n{self.screen.decode(errors='replace')}"
+            assert time.monotonic() < deadline, (name, self.screen.decode(errors="replace"))
             if select.select([self.fd], [], [], 0.02)[0]:
                 self.screen += os.read(self.fd, 65536)
         text = path.read_text()
