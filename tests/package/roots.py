@@ -27,7 +27,7 @@ def run(*command, **more):
     """A command of this machine, which must succeed; what it printed."""
     made = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", **more)
+                          errors="replace", timeout=1800, **more)
     if made.returncode != 0:
         raise Failed(f"exit status {made.returncode} of {' '.join(map(str, command))}:\n"
                      f"{made.stdout[-6000:]}")
@@ -110,7 +110,8 @@ class Root:
     def status(self, *command, user=None):
         """The exit status of a command that may fail, and what it printed."""
         made = subprocess.run(self.command(*command, user=user), env=self.environment(),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60)
         return made.returncode, made.stdout + made.stderr
 
     def copy(self, path: Path):
