@@ -61,6 +61,10 @@ LIB     := $(OUT)/libvulnbus.a
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 PROGRAMS := $(OUT)/vulnbus-ingress $(OUT)/vulnbus-enricher $(OUT)/vulnbus
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+MANUALS := $(patsubst deploy/man/%,$(OUT)/man/%,$(wildcard deploy/man/*.[1-8]))
+VERSION  = $(shell sed -n 's/.*VULNBUS_VERSION "\(.*\)".*/\1/p' include/vulnbus/version.h)
+# Of the last commit: the same commit gives the same files.
+EPOCH    = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y include/vulnbus/version.h))
 TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -70,7 +74,7 @@ MAKEFLAGS += --no-builtin-rules
 THREADS := $(if $(filter tsan,$(VARIANT)),$(call obj,tests/tsan/threads.c))
 $(PROGRAMS) $(TESTS): | $(THREADS)
 
-all: $(PROGRAMS) ## build the three programs into build/
+all: $(PROGRAMS) $(MANUALS) ## build the three programs and their manuals into build/
 
 $(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c bridge/delivery.c bridge/answer.c) $(LIB)
 $(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c) $(LIB)
@@ -120,7 +124,17 @@ $(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
 $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Keys, commands and options are the programs' own tables.
+$(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
+	@mkdir -p $(@D)
+	@$(OUT)/vulnbus config-reference --mdoc > $@.keys
+	@$(OUT)/vulnbus help --mdoc > $@.commands
+	@sed -e '/^@KEYS@$$/{r $@.keys' -e 'd}' -e '/^@COMMANDS@$$/{r $@.commands' -e 'd}' \
+		-e 's/@VERSION@/$(VERSION)/' \
+		-e "s/@DATE@/$$(LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y')/" $< > $@
+	@rm $@.keys $@.commands
+
+-include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)
 
 # --- what the checks need ---------------------------------------------------
 
@@ -167,7 +181,7 @@ $(GO)/.ready: tests/go/go.mod tests/go/go.sum $(wildcard tests/go/*/*.go)
 CHAOS = VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 	$(PY) tests/chaos/chaos.py
 
-check: ## everything .ci/run does: install, build, lint, unit and system tests
+check: ## everything .ci/run does: install, build, lint, unit, system and package tests
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
@@ -178,6 +192,7 @@ check: ## everything .ci/run does: install, build, lint, unit and system tests
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
+	@$(MAKE) --no-print-directory check-package
 
 unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
@@ -203,6 +218,10 @@ chaos: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the promises under faults: S=1
 
 chaos-check: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the same, short, with a fixed seed
 	@$(CHAOS) --seconds 32 --seed 4340 --mode three
+
+check-package: $(VENV)/.ready $(KAFKA_JARS)/.ready ## the package in clean Debian systems: RELEASES="bookworm trixie"; as root
+	@tests/install-dependencies roots
+	@VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) tests/package/check.py $(RELEASES)
 
 outage: $(VENV)/.ready $(KAFKA_JARS)/.ready all $(OUT)/bench-load ## full load while Kafka is away: memory, answers (S=600)
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
@@ -242,6 +261,58 @@ model: ## the take-over protocol, every interleaving of it (spin)
 format: $(VENV)/.ready ## rewrite the C files as .clang-format has it
 	@$(VENV)/bin/clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
+# --- installation -----------------------------------------------------------
+
+# By the FHS: daemons are /usr/sbin's, what anybody may run /usr/bin's. The
+# configuration is /etc/vulnbus/vulnbus.yaml whatever PREFIX says; make install
+# leaves it alone.
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+SHAREDIR ?= $(PREFIX)/share
+UNITDIR  ?= $(LIBDIR)/systemd/system
+ZSHDIR   ?= $(SHAREDIR)/zsh/site-functions
+# Everybody may read it, whatever the caller's umask.
+OPEN     := umask 022;
+
+install: all ## install under PREFIX (/usr/local); DESTDIR=folder for packages
+	install -D -t $(DESTDIR)$(PREFIX)/sbin $(filter-out $(OUT)/vulnbus,$(PROGRAMS))
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(OUT)/vulnbus
+	set -e; for page in $(MANUALS); do \
+		install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/man/man$${page##*.} $$page; done
+	install -D -m 644 -t $(DESTDIR)$(LIBDIR)/sysusers.d deploy/sysusers.d/vulnbus.conf
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SHAREDIR)/vulnbus/schemas $(DESTDIR)$(ZSHDIR) \
+		$(DESTDIR)$(SHAREDIR)/bash-completion/completions \
+		$(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d \
+		$(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples
+	$(OPEN) set -e; for unit in $(notdir $(wildcard deploy/systemd/*.service)); do \
+		sed 's|/usr/sbin/|$(PREFIX)/sbin/|' deploy/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
+	$(OPEN) cd schemas && find . -name '*.json' -o -name '*.yaml' | while read -r file; do \
+		install -D -m 644 $$file $(abspath $(DESTDIR)/$(SHAREDIR))/vulnbus/schemas/$$file || \
+		exit 1; done
+	$(OPEN) $(OUT)/vulnbus completion bash > $(DESTDIR)$(SHAREDIR)/bash-completion/completions/vulnbus
+	$(OPEN) $(OUT)/vulnbus completion zsh > $(DESTDIR)$(ZSHDIR)/_vulnbus
+	$(OPEN) $(OUT)/vulnbus completion fish > $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/vulnbus.fish
+	$(OPEN) $(OUT)/vulnbus config-example > $(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples/vulnbus.yaml
+
+# What install would put there is taken away, and the folders that are ours.
+uninstall: ## take away what install put there
+	@rm -rf $(BUILD)/uninstall
+	@$(MAKE) -s install DESTDIR=$(CURDIR)/$(BUILD)/uninstall >/dev/null
+	cd $(BUILD)/uninstall && find . -type f -printf '%P\n' | while read -r file; do \
+		rm -f "$(DESTDIR)/$$file"; done
+	cd $(BUILD)/uninstall && find . -depth -type d -path '*/vulnbus*' -printf '%P\n' | \
+		while read -r folder; do \
+		rmdir --ignore-fail-on-non-empty "$(DESTDIR)/$$folder"; done
+	@rm -rf $(BUILD)/uninstall
+
+deb: ## a Debian package, into build/deb/
+	@tests/install-dependencies build
+	@tests/install-dependencies package
+	@rm -rf $(BUILD)/deb
+	@deploy/debian/assemble $(BUILD)/deb/vulnbus
+	cd $(BUILD)/deb/vulnbus && dpkg-buildpackage -b -us -uc
+	lintian --fail-on error,warning $(BUILD)/deb/*.changes
+
 # --- use --------------------------------------------------------------------
 
 demo: ## build and show everything in one terminal (KAFKA=host:port: on a real cluster)
@@ -262,6 +333,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 clean: ## remove build/
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package

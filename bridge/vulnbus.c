@@ -15,7 +15,8 @@
 #include "vulnbus/tool.h"
 #include "vulnbus/version.h"
 
-#define NAME "vulnbus"
+#define NAME     "vulnbus"
+#define OWN_HELP "  -V, --version      print the version and exit\n"
 
 static tool_command_f help;
 static tool_command_f version;
@@ -32,9 +33,9 @@ static const struct tool_command commands[] = {
 	{ "print-config", "",
 	    "print the effective configuration, secrets masked", NULL,
 	    tool_print_config },
-	{ "config-reference", "",
-	    "print every key with its default and bounds (Markdown)", NULL,
-	    tool_config_reference },
+	{ "config-reference", "[--mdoc]",
+	    "print every key with its default and bounds (Markdown)",
+	    "      --mdoc  as part of a manual page\n", tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
 	{ "topics", "[--create | --diff | --acls FORMAT]",
@@ -191,54 +192,52 @@ static const struct tool_command commands[] = {
 	    "had no answer;\n"
 	    "75: a signal ended it.\n",
 	    tool_send },
-	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
-	    help },
+	{ "completion", "bash|zsh|fish",
+	    "print a script with which that shell completes this tool's words",
+	    "For bash: . <(vulnbus completion bash); for zsh the same, behind "
+	    "compinit; for\n"
+	    "fish: vulnbus completion fish | source. The script asks vulnbus "
+	    "what fits.\n",
+	    tool_completion },
+	{ "help", "[--mdoc | COMMAND]", "print this, or what a command takes",
+	    "      --mdoc  all commands, as part of a manual page\n", help },
 	{ "version", "", "print the version", NULL, version },
+	{ 0 },
 };
-
-#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
-
-static const struct tool_command *
-find_command(const char *name)
-{
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
-}
 
 static void
 print_usage(FILE *out)
 {
-	fprintf(out,
-	    "usage: %s [-c FILE] [-v] COMMAND [options]\n"
-	    "\n"
-	    "  -c, --config FILE  configuration (default %s)\n"
-	    "  -v, --verbose      log what the libraries do\n"
-	    "      --no-color     no colour, as with NO_COLOR set\n"
-	    "  -V, --version      print the version and exit\n"
-	    "  -h, --help         print this, or what a command takes\n"
-	    "\n",
-	    NAME, VULNBUS_CONFIG_PATH);
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(
-		    out, "  %-17s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "usage: %s [-c FILE] [-v] COMMAND [options]\n\n%s%s\n",
+	    NAME, TOOL_COMMON_HELP, OWN_HELP);
+	for (const struct tool_command *command = commands;
+	     command->name != NULL; command++)
+		fprintf(out, "  %-17s %s\n", command->name, command->summary);
 }
 
 static int
 help(struct tool *tool, int argc, char **argv)
 {
-	static const struct option options[] = { TOOL_LONG_OPTIONS };
+	static const struct option options[] = {
+		{ "mdoc", no_argument, NULL, 'm' },
+		TOOL_LONG_OPTIONS,
+	};
 	const struct tool_command *command;
 
-	if (tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS, options) ==
-	    TOOL_OPTION_STOP)
+	switch (tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS, options)) {
+	case TOOL_OPTION_STOP:
 		return tool->exit_status;
+	case 'm':
+		tool_print_manual(tool);
+		return EX_OK;
+	default:
+		break;
+	}
 	if (optind == argc) {
 		print_usage(stdout);
 		return EX_OK;
 	}
-	command = find_command(argv[optind]);
+	command = tool_find_command(tool, view_of(argv[optind]));
 	if (command == NULL)
 		return tool_usage(tool, "no such command: %s", argv[optind]);
 	tool_print_help(command, stdout);
@@ -323,7 +322,11 @@ end_output(int exit_status)
 int
 main(int argc, char **argv)
 {
-	struct tool tool = { .config_path = VULNBUS_CONFIG_PATH };
+	struct tool tool = {
+		.commands = commands,
+		.own_help = OWN_HELP,
+		.config_path = VULNBUS_CONFIG_PATH,
+	};
 	char name[64];
 	int exit_status;
 
@@ -336,7 +339,7 @@ main(int argc, char **argv)
 		print_usage(stderr);
 		return EX_USAGE;
 	}
-	tool.command = find_command(argv[optind]);
+	tool.command = tool_find_command(&tool, view_of(argv[optind]));
 	if (tool.command == NULL) {
 		fprintf(
 		    stderr, "%s: no such command: %s\n\n", NAME, argv[optind]);

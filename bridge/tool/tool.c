@@ -13,18 +13,23 @@
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 
+const struct tool_command *
+tool_find_command(const struct tool *tool, struct view name)
+{
+	for (const struct tool_command *command = tool->commands;
+	     command->name != NULL; command++)
+		if (view_is(name, command->name))
+			return command;
+	return NULL;
+}
+
 void
 tool_print_help(const struct tool_command *command, FILE *out)
 {
 	fprintf(out, "usage: vulnbus %s [-c FILE] [-v]%s%s\n\n%s\n\n",
 	    command->name, command->arguments[0] == '\0' ? "" : " ",
 	    command->arguments, command->summary);
-	fprintf(out,
-	    "  -c, --config FILE  configuration (default %s)\n"
-	    "  -v, --verbose      log what the libraries do\n"
-	    "      --no-color     no colour, as with NO_COLOR set\n"
-	    "  -h, --help         print this\n",
-	    VULNBUS_CONFIG_PATH);
+	fputs(TOOL_COMMON_HELP, out);
 	if (command->options != NULL)
 		fprintf(out, "\n%s", command->options);
 }

@@ -48,11 +48,25 @@ tool_print_config(struct tool *tool, int argc, char **argv)
 int
 tool_config_reference(struct tool *tool, int argc, char **argv)
 {
-	const int exit_status = tool_no_options(tool, argc, argv);
+	static const struct option options[] = {
+		{ "mdoc", no_argument, NULL, 'm' },
+		TOOL_LONG_OPTIONS,
+	};
+	bool is_mdoc = false;
+	int option;
 
-	if (exit_status >= 0)
-		return exit_status;
-	config_print_reference(stdout);
+	while ((option = tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS,
+		    options)) != TOOL_OPTION_END) {
+		if (option == TOOL_OPTION_STOP)
+			return tool->exit_status;
+		is_mdoc = true;
+	}
+	if (optind < argc)
+		return tool_usage(tool, "takes no argument: %s", argv[optind]);
+	if (is_mdoc)
+		config_print_manual(stdout);
+	else
+		config_print_reference(stdout);
 	return EX_OK;
 }
 

@@ -212,9 +212,13 @@ config_refuse(const struct config *config, struct config_place place,
 void
 config_print(const struct config *config, FILE *out);
 
-/* The table, as a Markdown reference, and as a commented example file. */
+/* The table, as a Markdown reference, as part of a manual page (mdoc), and as
+ * a commented example file. */
 void
 config_print_reference(FILE *out);
+
+void
+config_print_manual(FILE *out);
 
 void
 config_print_example(FILE *out);

@@ -86,14 +86,16 @@ class Daemon:
         self.log.touch()
         self._began = self.log.stat().st_size
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([BUILD / self.program, "-c", self.config],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = self.spawn(stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Daemon.alive.append(self)
         wanted = {"public", "admin"} if self.program == "vulnbus-ingress" else {"admin"}
         until(lambda: self._listens(wanted), f"{self.program} listens (see {self.log})", 30)
         if ready:
             until(self.ready, f"{self.program} is ready (see {self.log})", 30)
         return self
+
+    def spawn(self, **streams):
+        return subprocess.Popen([BUILD / self.program, "-c", self.config], **streams)
 
     def _listens(self, wanted):
         assert self.process.poll() is None, \
