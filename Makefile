@@ -59,7 +59,7 @@ $(PROGRAMS) $(TESTS): | $(THREADS)
 all: $(PROGRAMS) ## build the three programs into build/
 
 $(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c bridge/delivery.c bridge/answer.c) $(LIB)
-$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c) $(LIB)
+$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c bridge/measure.c) $(LIB)
 $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
 	$(call say,LINK)$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)

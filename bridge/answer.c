@@ -34,14 +34,20 @@ retry_after_s(const struct config *config, unsigned code)
 }
 
 void
-answer(struct http_request *request, const struct config *config,
-    const char *source, unsigned code)
+answer_count(const char *source, unsigned code)
 {
 	char text[8];
 
 	snprintf(text, sizeof(text), "%u", code);
 	metric_add(METRIC_WEBHOOKS, source, text, 1);
-	metric_answer_time(
+}
+
+void
+answer(struct http_request *request, const struct config *config,
+    const char *source, unsigned code)
+{
+	answer_count(source, code);
+	metric_observe(METRIC_ANSWER_TIME,
 	    clock_steady_us() - http_request_started_us(request));
 	http_request_answer(
 	    request, &(struct http_answer){ .code = code,

@@ -175,3 +175,11 @@ port_on_request(struct http_request *request, void *arg)
 	}
 	site_release(site);
 }
+
+/* Before anybody asked whose it is. */
+void
+port_on_refused(unsigned code, void *arg)
+{
+	(void)arg;
+	answer_count("", code);
+}

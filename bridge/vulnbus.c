@@ -37,6 +37,9 @@ static const struct tool_command commands[] = {
 	    tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
+	{ "metrics-reference", "",
+	    "print every metric with its labels and unit (Markdown)", NULL,
+	    tool_metrics_reference },
 	{ "topics", "[--create | --diff]",
 	    "list the topics, create or compare them",
 	    "      --create  create the topics that are missing\n"

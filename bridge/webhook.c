@@ -162,6 +162,9 @@ send_event(struct webhook *webhook, struct event *event, enum status normalised,
 		    err);
 	if (status == STATUS_OK)
 		status = delivery_add(webhook->delivery, &encoded.record, err);
+	if (status == STATUS_OK && normalised != STATUS_OK)
+		metric_add(METRIC_DEAD_LETTERS, webhook->binding->config->name,
+		    failure.stage, 1);
 	encoded_clear(&encoded);
 	return status;
 }

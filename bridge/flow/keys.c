@@ -63,6 +63,7 @@ note_keys(struct ring *ring, const struct jws_keys *keys)
 	ring->fetch_at_ms = RING_NEVER;
 	pthread_rwlock_unlock(&ring->keyring->lock);
 	metric_add(METRIC_KEY_FETCHES, ring_name(ring), "fetched", 1);
+	ring_note_time(ring, clock_wall_ms());
 	if (!is_new)
 		return;
 	ring_save(ring, keys);
@@ -128,7 +129,8 @@ start_due(struct keyring *keyring)
 		bool is_due = false;
 
 		pthread_rwlock_wrlock(&keyring->lock);
-		key_set_drop_expired(&ring->set, now_ms);
+		if (key_set_drop_expired(&ring->set, now_ms))
+			ring_note_count(ring);
 		is_due = ring->call == NULL && ring->fetch_at_ms <= now_ms;
 		if (is_due) {
 			ring->fetch_at_ms = RING_NEVER;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vulnbus/crypto.h"
 #include "vulnbus/key_file.h"
@@ -31,14 +32,20 @@ ring_url(const struct ring *ring, char out[RING_URL_BYTES])
 	return len > 0 && len < RING_URL_BYTES;
 }
 
+void
+ring_note_count(const struct ring *ring)
+{
+	metric_set(
+	    METRIC_KEYS, ring_name(ring), NULL, (int64_t)ring->set.count);
+}
+
 bool
 ring_replace(struct ring *ring, const struct jws_keys *keys)
 {
 	const bool is_new = key_set_replace(&ring->set, keys,
 	    ring->binding->config->signature.overlap_ms, clock_steady_ms());
 
-	metric_set(
-	    METRIC_KEYS, ring_name(ring), NULL, (int64_t)ring->set.count);
+	ring_note_count(ring);
 	return is_new;
 }
 
@@ -72,6 +79,20 @@ ring_save(const struct ring *ring, const struct jws_keys *keys)
 	    LOG_TEXT("error.message", err.text));
 }
 
+void
+ring_note_time(const struct ring *ring, int64_t wall_ms)
+{
+	metric_set(METRIC_KEY_TIME, ring_name(ring), NULL, wall_ms * 1000);
+}
+
+static int64_t
+written_ms(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 ? (int64_t)about.st_mtime * 1000 : 0;
+}
+
 static enum status
 load_files(struct ring *ring, struct error *err)
 {
@@ -79,11 +100,18 @@ load_files(struct ring *ring, struct error *err)
 	    &ring->binding->config->signature.key_files;
 	struct jws_keys keys = { .count = 0 };
 	enum status status = STATUS_OK;
+	int64_t newest_ms = 0;
 
-	for (size_t i = 0; status == STATUS_OK && i < files->count; i++)
+	for (size_t i = 0; status == STATUS_OK && i < files->count; i++) {
+		const int64_t at_ms = written_ms(files->items[i]);
+
+		newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
 		status = key_file_read(files->items[i], &keys, err);
-	if (status == STATUS_OK)
+	}
+	if (status == STATUS_OK) {
 		ring_replace(ring, &keys);
+		ring_note_time(ring, newest_ms);
+	}
 	jws_keys_clear(&keys);
 	if (status == STATUS_OK)
 		return STATUS_OK;
@@ -102,12 +130,14 @@ load_saved(struct ring *ring)
 	if (!state_path(ring, path))
 		return;
 	status = key_file_read(path, &keys, &err);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		ring_replace(ring, &keys);
-	else if (status != STATUS_MISSING)
+		ring_note_time(ring, written_ms(path));
+	} else if (status != STATUS_MISSING) {
 		LOG_WARN("kept key not usable",
 		    LOG_TEXT("source", ring_name(ring)),
 		    LOG_TEXT("error.message", err.text));
+	}
 	jws_keys_clear(&keys);
 }
 
@@ -155,5 +185,6 @@ ring_open(struct ring *ring, struct keyring *former, struct error *err)
 	adopt(ring, former);
 	if (ring->set.count == 0)
 		load_saved(ring);
+	ring_note_count(ring); /* also when there is none */
 	return STATUS_OK;
 }

@@ -12,6 +12,10 @@ void
 answer_peer(const struct http_request *request, const struct config *config,
     char out[PEER_TEXT_BYTES]);
 
+/* Counts an answer that was given elsewhere. */
+void
+answer_count(const char *source, unsigned code);
+
 /* Answers and counts. `source` is "" for what names no source of ours. */
 void
 answer(struct http_request *request, const struct config *config,

@@ -23,7 +23,8 @@ struct kafka_consumer_options {
 	const char *instance_id; /* static membership (KIP-345), or NULL */
 	uint32_t session_timeout_ms;
 	bool is_read_uncommitted;
-	bool is_bulk;  /* reads very much at once: fetches far ahead */
+	bool is_measured; /* kafka_statistics.h: it is polled all along */
+	bool is_bulk;     /* reads very much at once: fetches far ahead */
 	bool is_hasty; /* assigned often, for a moment: asks Kafka more often */
 	const char
 	    *topic; /* the group subscribes to it; NULL: a plain reader */

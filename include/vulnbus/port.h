@@ -14,4 +14,8 @@ port_on_headers(struct http_request *request, void *webhooks);
 void
 port_on_request(struct http_request *request, void *webhooks);
 
+/* http_refused_f */
+void
+port_on_refused(unsigned code, void *webhooks);
+
 #endif

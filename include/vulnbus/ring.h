@@ -62,6 +62,13 @@ ring_open(
 bool
 ring_replace(struct ring *ring, const struct jws_keys *keys);
 
+/* Metrics: how many keys are valid, and since when those in use are known. */
+void
+ring_note_count(const struct ring *ring);
+
+void
+ring_note_time(const struct ring *ring, int64_t wall_ms);
+
 /* The last good keys, so that a restart needs no vendor; under a name that
  * holds a digest of ring_url. */
 void
