@@ -6,6 +6,7 @@ BUILD   := build
 OUT     := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
 VENV    := $(BUILD)/venv
 PY      := $(VENV)/bin/python
+PROMTOOL := $(BUILD)/promtool
 KAFKA_JARS := $(BUILD)/kafka
 
 CC      ?= gcc
@@ -109,7 +110,11 @@ deps: ## install what building and testing needs (Debian, as root or with sudo)
 
 test-deps: deps ## and what the system tests need: a venv and Apache Kafka
 	@tests/install-dependencies test
-	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready
+	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready $(PROMTOOL)
+
+$(PROMTOOL):
+	@mkdir -p $(@D)
+	@tests/install-dependencies promtool $@
 
 $(VENV)/.ready: tests/requirements.txt
 	@echo "installing the Python packages of tests/requirements.txt"
@@ -134,6 +139,7 @@ check: ## everything .ci/run does: install, build, lint, unit and system tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
+	@$(MAKE) --no-print-directory check-deploy
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
@@ -142,7 +148,7 @@ unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
 
-system: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## system tests (pytest, a real Kafka)
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(PROMTOOL) all ## system tests (pytest, a real Kafka)
 	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
 
@@ -182,6 +188,12 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
+check-deploy: $(PROMTOOL) $(OUT)/vulnbus ## what is in deploy/: alerts, dashboard, table of metrics
+	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
+
+metrics: $(OUT)/vulnbus ## write deploy/metrics.md anew
+	@$(OUT)/vulnbus metrics-reference > deploy/metrics.md
+
 model: ## the take-over protocol, every interleaving of it (spin)
 	@python3 tests/model/check.py
 
@@ -210,4 +222,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora check-deploy metrics

@@ -377,7 +377,11 @@ print_labels(unsigned metric, FILE *out)
 void
 metrics_print_reference(FILE *out)
 {
-	fputs("| name | type | daemon | labels | unit | meaning |\n"
+	fputs("# Metrics\n\n"
+	      "Of both daemons, as `vulnbus metrics-reference` prints them. "
+	      "`source` is the name of a configured source, or empty.\n"
+	      "Behind a label stand its values, where they are a list.\n\n"
+	      "| name | type | daemon | labels | unit | meaning |\n"
 	      "|---|---|---|---|---|---|\n",
 	    out);
 	for (unsigned m = 0; m < METRIC_COUNT; m++) {
