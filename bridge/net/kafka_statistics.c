@@ -41,8 +41,8 @@ note_rtt(struct sums *sums, const struct json_value *rtt)
 		sums->p99_us = p99_us;
 }
 
-/* "learned": from the cluster's metadata. The others are bootstrap servers and
- * the group's coordinator, who are learned under their own names too. */
+/* A broker has a number once it is known: a bootstrap server may stay without
+ * one. The group's coordinator ("logical") is a broker once more. */
 static void
 add_broker(struct sums *sums, const struct json_value *broker)
 {
@@ -52,7 +52,8 @@ add_broker(struct sums *sums, const struct json_value *broker)
 			json_int(json_member(broker, "rxerrs"), 0) +
 			json_int(json_member(broker, "req_timeouts"), 0);
 	note_rtt(sums, json_member(broker, "rtt"));
-	if (view_is(json_text(json_member(broker, "source")), "learned"))
+	if (json_int(json_member(broker, "nodeid"), -1) >= 0 &&
+	    !view_is(json_text(json_member(broker, "source")), "logical"))
 		count_state(sums, json_text(json_member(broker, "state")));
 }
 

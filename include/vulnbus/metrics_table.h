@@ -143,7 +143,8 @@
 	    "Requests that could not be sent, failed, or timed out")           \
 	X(KAFKA_RTT, "vulnbus_kafka_rtt_seconds", "gauge", "IE", "seconds",    \
 	    "client", "statistic", NULL,                                       \
-	    "How long the slowest broker takes to answer: mean, p99")          \
+	    "How long the slowest broker takes to answer: mean, p99; a "       \
+	    "consumer's with the time it lets brokers wait for records")       \
 	X(KAFKA_BROKERS, "vulnbus_kafka_brokers", "gauge", "IE", "brokers",    \
 	    "client", "state", NULL,                                           \
 	    "Brokers known: up, down, idle (not connected, not needed)")       \

@@ -109,17 +109,22 @@ librdkafka_figures_are_summed_over_brokers(void **state)
 {
 	(void)state;
 	kafka_statistics_note("producer",
-	    VIEW("{\"msg_cnt\":3,\"msg_size\":900,\"txmsgs\":40,\"rxmsgs\":0,"
-		 "\"brokers\":{"
-		 "\"a:1/bootstrap\":{\"source\":\"configured\","
-		 "\"state\":\"DOWN\",\"outbuf_cnt\":1,\"waitresp_cnt\":0,"
-		 "\"txerrs\":1,\"rxerrs\":2,\"req_timeouts\":3,"
-		 "\"rtt\":{\"avg\":0,\"p99\":0,\"cnt\":0}},"
-		 "\"a:1/1\":{\"source\":\"learned\",\"state\":\"UP\","
-		 "\"outbuf_cnt\":4,\"waitresp_cnt\":5,"
-		 "\"rtt\":{\"avg\":1500,\"p99\":9000,\"cnt\":7}},"
-		 "\"a:2/2\":{\"source\":\"learned\",\"state\":\"INIT\"},"
-		 "\"a:3/3\":{\"source\":\"learned\",\"state\":\"DOWN\"}}}"));
+	    VIEW(
+		"{\"msg_cnt\":3,\"msg_size\":900,\"txmsgs\":40,\"rxmsgs\":0,"
+		"\"brokers\":{"
+		"\"a:1/bootstrap\":{\"nodeid\":-1,\"source\":\"configured\","
+		"\"state\":\"DOWN\",\"outbuf_cnt\":1,\"waitresp_cnt\":0,"
+		"\"txerrs\":1,\"rxerrs\":2,\"req_timeouts\":3,"
+		"\"rtt\":{\"avg\":0,\"p99\":0,\"cnt\":0}},"
+		"\"a:1/1\":{\"nodeid\":1,\"source\":\"configured\","
+		"\"state\":\"UP\","
+		"\"outbuf_cnt\":4,\"waitresp_cnt\":5,"
+		"\"rtt\":{\"avg\":1500,\"p99\":9000,\"cnt\":7}},"
+		"\"a:2/2\":{\"nodeid\":2,\"source\":\"learned\",\"state\":\"INIT\"},"
+		"\"Group\":{\"nodeid\":1,\"source\":\"logical\","
+		"\"state\":\"UP\"},"
+		"\"a:3/3\":{\"nodeid\":3,\"source\":\"learned\","
+		"\"state\":\"DOWN\"}}}"));
 	assert_printed("vulnbus_kafka_queue_records{client=\"producer\"} 3\n");
 	assert_printed("vulnbus_kafka_queue_bytes{client=\"producer\"} 900\n");
 	assert_printed(
