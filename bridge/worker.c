@@ -292,7 +292,8 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	talk(w, ms);
 	tidy(w, now_ms);
 	status = transaction_end(w, err);
-	measure_round(w);
+	if (status == STATUS_OK)
+		measure_round(w);
 	return status;
 }
 
