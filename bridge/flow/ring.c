@@ -32,21 +32,30 @@ ring_url(const struct ring *ring, char out[RING_URL_BYTES])
 	return len > 0 && len < RING_URL_BYTES;
 }
 
-void
-ring_note_count(const struct ring *ring)
+static bool
+is_signing(const struct ring *ring)
 {
+	return ring->binding->contract->authentication.proof ==
+	       SOURCE_PROOF_JWS_ES512;
+}
+
+void
+ring_measure(const struct ring *ring)
+{
+	if (!is_signing(ring))
+		return;
 	metric_set(
 	    METRIC_KEYS, ring_name(ring), NULL, (int64_t)ring->set.count);
+	if (ring->set.count > 0)
+		metric_set(METRIC_KEY_TIME, ring_name(ring), NULL,
+		    ring->known_ms * 1000);
 }
 
 bool
 ring_replace(struct ring *ring, const struct jws_keys *keys)
 {
-	const bool is_new = key_set_replace(&ring->set, keys,
+	return key_set_replace(&ring->set, keys,
 	    ring->binding->config->signature.overlap_ms, clock_steady_ms());
-
-	ring_note_count(ring);
-	return is_new;
 }
 
 /* The name says where the keys are from: those of another address are not
@@ -79,12 +88,6 @@ ring_save(const struct ring *ring, const struct jws_keys *keys)
 	    LOG_TEXT("error.message", err.text));
 }
 
-void
-ring_note_time(const struct ring *ring, int64_t wall_ms)
-{
-	metric_set(METRIC_KEY_TIME, ring_name(ring), NULL, wall_ms * 1000);
-}
-
 static int64_t
 written_ms(const char *path)
 {
@@ -100,18 +103,16 @@ load_files(struct ring *ring, struct error *err)
 	    &ring->binding->config->signature.key_files;
 	struct jws_keys keys = { .count = 0 };
 	enum status status = STATUS_OK;
-	int64_t newest_ms = 0;
 
 	for (size_t i = 0; status == STATUS_OK && i < files->count; i++) {
 		const int64_t at_ms = written_ms(files->items[i]);
 
-		newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
+		if (at_ms > ring->known_ms)
+			ring->known_ms = at_ms;
 		status = key_file_read(files->items[i], &keys, err);
 	}
-	if (status == STATUS_OK) {
+	if (status == STATUS_OK)
 		ring_replace(ring, &keys);
-		ring_note_time(ring, newest_ms);
-	}
 	jws_keys_clear(&keys);
 	if (status == STATUS_OK)
 		return STATUS_OK;
@@ -132,7 +133,7 @@ load_saved(struct ring *ring)
 	status = key_file_read(path, &keys, &err);
 	if (status == STATUS_OK) {
 		ring_replace(ring, &keys);
-		ring_note_time(ring, written_ms(path));
+		ring->known_ms = written_ms(path);
 	} else if (status != STATUS_MISSING) {
 		LOG_WARN("kept key not usable",
 		    LOG_TEXT("source", ring_name(ring)),
@@ -167,6 +168,7 @@ adopt(struct ring *ring, struct keyring *former)
 		return;
 	pthread_rwlock_rdlock(&former->lock);
 	key_set_copy(&old->set, &ring->set);
+	ring->known_ms = old->known_ms;
 	pthread_rwlock_unlock(&former->lock);
 }
 
@@ -175,8 +177,7 @@ ring_open(struct ring *ring, struct keyring *former, struct error *err)
 {
 	ring->fetch_at_ms = RING_NEVER;
 	ring->refetched_at_ms = INT64_MIN / 2;
-	if (ring->binding->contract->authentication.proof !=
-	    SOURCE_PROOF_JWS_ES512)
+	if (!is_signing(ring))
 		return STATUS_OK;
 	if (ring->binding->config->signature.key_files.count > 0)
 		return load_files(ring, err);
@@ -185,6 +186,5 @@ ring_open(struct ring *ring, struct keyring *former, struct error *err)
 	adopt(ring, former);
 	if (ring->set.count == 0)
 		load_saved(ring);
-	ring_note_count(ring); /* also when there is none */
 	return STATUS_OK;
 }

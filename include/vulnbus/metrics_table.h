@@ -126,7 +126,8 @@
 	    "records", "client", NULL, NULL,                                   \
 	    "Records in the producer's queue or under way")                    \
 	X(KAFKA_QUEUED_BYTES, "vulnbus_kafka_queue_bytes", "gauge", "IE",      \
-	    "bytes", "client", NULL, NULL, "Their size")                       \
+	    "bytes", "client", NULL, NULL,                                     \
+	    "Size of the records in the producer's queue or under way")        \
 	X(KAFKA_OUTGOING, "vulnbus_kafka_outgoing_requests", "gauge", "IE",    \
 	    "requests", "client", NULL, NULL,                                  \
 	    "Requests that wait to be sent to a broker")                       \

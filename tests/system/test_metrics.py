@@ -306,6 +306,23 @@ def test_a_reload_is_seen(stack):
     goes.stub.down()
 
 
+def test_a_refused_configuration_changes_no_figure_of_the_one_in_force(stack):
+    """Its first source is elsewhere and would have no key; its second one cannot be taken."""
+    source = Source()
+    made = stack([source])
+    made.ingress.start()
+    (made.folder / "broken.pem").write_text("no key\n")
+    source.settings = {"base_url": "http://127.0.0.1:9"}
+    made.sources = [source, Source("other-vdr", settings={
+        "signature": {"key_files": [str(made.folder / "broken.pem")]}})]
+    made.write()
+    made.ingress.hang_up()
+    until(lambda: made.ingress.metric("vulnbus_config_last_reload_successful") == 0, "refused")
+    page = Page(made.ingress)
+    assert page.sum("vulnbus_keys", source=source.name) == page.sum("vulnbus_ready") == 1
+    assert not page.has("vulnbus_keys", [("source", "=", "other-vdr")])
+
+
 # --- what asks for them ---
 
 def asked():
