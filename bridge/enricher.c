@@ -41,16 +41,22 @@ struct enricher {
 	int64_t probed_at_ms;
 };
 
+/* A round that does not end is one that waits for Kafka. */
+static bool
+is_stuck(struct enricher *e)
+{
+	return clock_steady_ms() - atomic_load(&e->round_at_ms) >=
+	       STUCK_AFTER_MS;
+}
+
 static bool
 is_ready(void *arg)
 {
 	struct enricher *e = arg;
 
-	/* A round that does not end is one that waits for Kafka. */
 	return !atomic_load(&e->is_stopping) && atomic_load(&e->is_assigned) &&
 	       atomic_load(&e->is_kafka_up) && atomic_load(&e->is_authorised) &&
-	       clock_steady_ms() - atomic_load(&e->round_at_ms) <
-		   STUCK_AFTER_MS;
+	       !is_stuck(e);
 }
 
 static void
@@ -84,6 +90,8 @@ take_signals(void *arg)
 			wake(e);
 			break;
 		case DAEMON_TICK:
+			if (is_stuck(e))
+				metric_set(METRIC_KAFKA_UP, NULL, NULL, 0);
 			break;
 		}
 	}

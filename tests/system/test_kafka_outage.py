@@ -84,6 +84,8 @@ def test_nothing_is_lost_when_kafka_goes_and_comes_back(site, broker, how):
     assert site.ingress.admin("/healthz").status_code == 200
     count = [len(caller.answers) for caller in callers]
     until(lambda: all(len(caller.answers) > n for caller, n in zip(callers, count)), "more 503")
+    for daemon in site.ingress, site.enricher:
+        until(lambda: daemon.metric("vulnbus_kafka_up") == 0, f"{daemon.program} says so", 20)
 
     if how == "freeze":
         broker.thaw()
@@ -92,6 +94,7 @@ def test_nothing_is_lost_when_kafka_goes_and_comes_back(site, broker, how):
     until(lambda: all(caller.last() == 202 for caller in callers), "202 again", 60)
     until(site.ingress.ready, "ready again", 30)
     until(site.enricher.ready, "the enricher is ready again", 60)
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 1, "and says so", 10)
     assert [site.ingress.process.pid, site.enricher.process.pid] == pids
     assert site.ingress.process.poll() is None and site.enricher.process.poll() is None
 
