@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kafka goes away and comes back: answers in time, nothing promised is lost, nothing restarted."""
 
+import json
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 import requests
 
 from daemons import Source, Stack
+from vendor import Reply
 from waiting import until
 
 ANSWER_WITHIN = 2.0
@@ -132,6 +134,20 @@ def test_ended_in_an_outage_it_answers_those_who_wait(site, broker):
     assert site.ingress.wait() == 0
     assert {status for _, status, _, _ in waiting.answers} == {503}
     assert before >= 1
+
+
+def test_a_transaction_that_does_not_end_is_seen(site, broker):
+    """The vendor answers when Kafka does no more: whoever asks hears of it from another thread."""
+    path = site.source.stub.scan("1")
+    site.source.stub.script(path, Reply(delay=0.5, body=json.dumps(site.source.stub.items[path]).encode()))
+    site.notify(site.source, id="1", kind="scan", status="done")
+    until(lambda: site.source.stub.calls(path), "the vendor is asked")
+    broker.freeze()
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 0, "it is seen", 20)
+    assert site.enricher.metric("vulnbus_ready") == 0
+    broker.thaw()
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 1, "and its end", 30)
+    until(lambda: site.enricher.metric("vulnbus_events_done_total") == 1, "done", 30)
 
 
 def test_both_start_without_kafka_and_are_ready_when_it_comes(broker, tmp_path):
