@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make check-deploy`: the metrics' table, the alerts and the dashboard agree with each other and with the code.
+"""`make check-deploy`: the metrics' table, the alerts and the dashboard agree with each other and the code.
 
 What needs the daemons' real /metrics is in tests/system/test_metrics.py, which takes its tools from here.
 """
@@ -18,6 +18,8 @@ DASHBOARD = ROOT / "deploy/grafana/vulnbus.json"
 TABLE = ROOT / "deploy/metrics.md"
 RUN_BOOK = ROOT / "deploy/README.md"
 RUN_BOOK_URL = "https://runbooks.example.com/vulnbus#"
+
+DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}   # whoever imports the dashboard says which
 
 # What Prometheus adds to every series it reads, and what it makes itself.
 TARGET_LABELS = {"job", "instance", "namespace"}
@@ -160,7 +162,10 @@ class Check:
             self.say(TABLE.name, f"only {len(self.rows)} rows were understood")
 
     def rules_are_rules(self):
-        self.ran(ALERTS.name, promtool(self.tool, "check", "rules", "--lint=all", "--lint-fatal", ALERTS))
+        made = promtool(self.tool, "check", "rules", "--lint=all", "--lint-fatal", ALERTS)
+        self.ran(ALERTS.name, made)
+        if f" {len(alerts())} rules found" not in made.stdout:
+            self.say(ALERTS.name, f"{len(alerts())} alerts are understood here: {made.stdout.strip()}")
         self.ran(ALERTS_TEST.name, promtool(self.tool, "test", "rules", ALERTS_TEST))
         tests = ALERTS_TEST.read_text()
         for name in alerts():
@@ -174,8 +179,9 @@ class Check:
         for name, alert in alerts().items():
             if alert.get("runbook_url") != RUN_BOOK_URL + name.lower():
                 self.say(ALERTS.name, f"{name}: its runbook_url is not {RUN_BOOK_URL}{name.lower()}")
-            if not alert.get("summary") or not alert.get("description") or "severity" not in alert.get("labels", ""):
-                self.say(ALERTS.name, f"{name}: no summary, description or severity")
+            for key, part in ("summary", ""), ("description", ""), ("labels", "severity"):
+                if not alert.get(key) or part not in alert[key]:
+                    self.say(ALERTS.name, f"{name}: no {part or key}")
         for name in sorted(headings ^ alerts().keys()):
             self.say(RUN_BOOK.name, f"{name}: a section and an alert belong together")
 
@@ -204,7 +210,7 @@ class Check:
             ids.add(panel["id"])
             if panel["type"] != "row" and not panel.get("targets"):
                 self.say(DASHBOARD.name, f"panel {panel['title']!r} asks for nothing")
-            if panel["type"] != "row" and panel["datasource"] != {"type": "prometheus", "uid": "${datasource}"}:
+            if panel["type"] != "row" and panel["datasource"] != DATA_SOURCE:
                 self.say(DASHBOARD.name, f"panel {panel['title']!r} has a data source of its own")
         self.overlaps([panel for panel in made if panel["type"] != "row"])
 
@@ -235,7 +241,8 @@ def main():
     for text in found:
         print(text)
     if not found:
-        print(f"monitoring: {len(alerts())} alerts, {len(list(queries()))} queries, {len(table(TABLE.read_text()))} metrics")
+        print(f"monitoring: {len(alerts())} alerts, {len(list(queries()))} queries, "
+              f"{len(table(TABLE.read_text()))} metrics")
     return 1 if found else 0
 
 
