@@ -6,6 +6,7 @@ BUILD   := build
 OUT     := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
 VENV    := $(BUILD)/venv
 PY      := $(VENV)/bin/python
+PROMTOOL := $(BUILD)/promtool
 KAFKA_JARS := $(BUILD)/kafka
 NODE    := $(BUILD)/node
 GO      := $(BUILD)/go
@@ -77,7 +78,7 @@ $(PROGRAMS) $(TESTS): | $(THREADS)
 all: $(PROGRAMS) $(MANUALS) ## build the three programs and their manuals into build/
 
 $(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c bridge/delivery.c bridge/answer.c) $(LIB)
-$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c) $(LIB)
+$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c bridge/measure.c) $(LIB)
 $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
 	$(call say,LINK)$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
@@ -143,7 +144,11 @@ deps: ## install what building and testing needs (Debian, as root or with sudo)
 
 test-deps: deps ## and what the system tests need: a venv and Apache Kafka
 	@tests/install-dependencies test
-	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS)
+	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL)
+
+$(PROMTOOL):
+	@mkdir -p $(@D)
+	@tests/install-dependencies promtool $@
 
 $(VENV)/.ready: tests/requirements.txt
 	@echo "installing the Python packages of tests/requirements.txt"
@@ -189,6 +194,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system and packag
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
+	@$(MAKE) --no-print-directory check-deploy
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
@@ -198,7 +204,7 @@ unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
 
-system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) all ## system tests (pytest, a real Kafka)
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL) all ## system tests (pytest, a real Kafka)
 	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(WITH_READERS) \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
 
@@ -254,6 +260,12 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 
 binaries: all ## how the programs are hardened, and that another folder makes the same ones
 	@python3 tests/binaries.py $(OUT)
+
+check-deploy: $(PROMTOOL) $(OUT)/vulnbus ## what is in deploy/: alerts, dashboard, table of metrics
+	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
+
+metrics: $(OUT)/vulnbus ## write deploy/metrics.md anew
+	@$(OUT)/vulnbus metrics-reference > deploy/metrics.md
 
 model: ## the take-over protocol, every interleaving of it (spin)
 	@python3 tests/model/check.py
@@ -335,4 +347,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy metrics

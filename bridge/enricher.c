@@ -42,16 +42,22 @@ struct enricher {
 	int64_t probed_at_ms;
 };
 
+/* A round that does not end is one that waits for Kafka. */
+static bool
+is_stuck(struct enricher *e)
+{
+	return clock_steady_ms() - atomic_load(&e->round_at_ms) >=
+	       STUCK_AFTER_MS;
+}
+
 static bool
 is_ready(void *arg)
 {
 	struct enricher *e = arg;
 
-	/* A round that does not end is one that waits for Kafka. */
 	return !atomic_load(&e->is_stopping) && atomic_load(&e->is_assigned) &&
 	       atomic_load(&e->is_kafka_up) && atomic_load(&e->is_authorised) &&
-	       clock_steady_ms() - atomic_load(&e->round_at_ms) <
-		   STUCK_AFTER_MS;
+	       !is_stuck(e);
 }
 
 static void
@@ -85,6 +91,8 @@ take_signals(void *arg)
 			wake(e);
 			break;
 		case DAEMON_TICK:
+			if (is_stuck(e))
+				metric_set(METRIC_KAFKA_UP, NULL, NULL, 0);
 			break;
 		}
 	}
@@ -113,7 +121,7 @@ reload(struct enricher *e)
 		LOG_WARN("configuration not reloaded, the old one stays",
 		    LOG_TEXT("error.message", err.text));
 	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, status == STATUS_OK);
+	metrics_note_reload(status == STATUS_OK ? site->config : NULL);
 	daemon_notify("READY=1");
 }
 
@@ -145,6 +153,8 @@ note_state(struct enricher *e)
 		    kafka_producer_probe(worker->commit.producer,
 			e->topics.names[TOPIC_EVENTS],
 			PROBE_MS) == KAFKA_THERE);
+		if (atomic_load(&e->is_kafka_up))
+			consume_measure(worker->consume);
 	}
 	metric_set(METRIC_KAFKA_UP, NULL, NULL, atomic_load(&e->is_kafka_up));
 }
@@ -233,12 +243,13 @@ main(int argc, char **argv)
 	if (exit_status >= 0)
 		return exit_status;
 	daemon_block_signals();
+	metrics_begin('E', SERVICE);
 	status = start(&enricher, config, &err);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, 1);
+	metrics_note_reload(enricher.boot->config);
 	daemon_notify("READY=1");
 	run(&enricher);
 	pthread_join(enricher.signals, NULL);

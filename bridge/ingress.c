@@ -130,7 +130,7 @@ reload(struct ingress *ingress)
 		LOG_WARN("configuration not reloaded, the old one stays",
 		    LOG_TEXT("error.message", err.text));
 	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, status == STATUS_OK);
+	metrics_note_reload(status == STATUS_OK ? fresh->config : NULL);
 	daemon_notify("READY=1");
 }
 
@@ -213,6 +213,7 @@ open_port(struct ingress *ingress, struct error *err)
 		.tls = ingress->webhooks.site->tls,
 		.on_headers = port_on_headers,
 		.on_request = port_on_request,
+		.on_refused = port_on_refused,
 		.arg = &ingress->webhooks,
 	};
 
@@ -326,13 +327,14 @@ main(int argc, char **argv)
 	if (exit_status >= 0)
 		return exit_status;
 	daemon_block_signals();
+	metrics_begin('I', SERVICE);
 	status = start(&ingress, config, &err);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		stop(&ingress);
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, 1);
+	metrics_note_reload(ingress.boot);
 	produce_tick(ingress.webhooks.deliveries.produce);
 	daemon_notify("READY=1");
 	run(&ingress);

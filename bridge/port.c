@@ -12,6 +12,17 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 
+struct site *
+webhooks_site(struct webhooks *webhooks)
+{
+	struct site *site;
+
+	pthread_mutex_lock(&webhooks->lock);
+	site = site_hold(webhooks->site);
+	pthread_mutex_unlock(&webhooks->lock);
+	return site;
+}
+
 static void
 handle_connector(struct site *site, const struct binding *binding,
     struct http_request *request)
@@ -176,4 +187,12 @@ port_on_request(struct http_request *request, void *arg)
 		break;
 	}
 	site_release(site);
+}
+
+/* Before anybody asked whose it is. */
+void
+port_on_refused(unsigned code, void *arg)
+{
+	(void)arg;
+	answer_count("", code);
 }

@@ -104,6 +104,10 @@ work_committed(struct worker *w, struct work *work)
 	work->written_ms = clock_wall_ms();
 	work->committed = work->next;
 	if (work->next.state == WORK_DONE) {
+		if (!work->is_note && work->doom != NULL)
+			metric_add(METRIC_DEAD_LETTERS,
+			    work->feed == NULL ? "" : work->feed->name,
+			    work->doom_stage, 1);
 		if (!work->is_note)
 			note_end(work);
 		entry->pointer = NULL;

@@ -38,6 +38,9 @@ static const struct tool_command commands[] = {
 	    "      --mdoc  as part of a manual page\n", tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
+	{ "metrics-reference", "",
+	    "print every metric with its labels and unit (Markdown)", NULL,
+	    tool_metrics_reference },
 	{ "topics", "[--create | --diff | --acls FORMAT]",
 	    "list the topics, create or compare them, or print their ACLs",
 	    "      --create          create the topics that are missing\n"

@@ -32,17 +32,6 @@ struct webhook {
 	char trace[TRACEPARENT_BYTES + 1];
 };
 
-struct site *
-webhooks_site(struct webhooks *webhooks)
-{
-	struct site *site;
-
-	pthread_mutex_lock(&webhooks->lock);
-	site = site_hold(webhooks->site);
-	pthread_mutex_unlock(&webhooks->lock);
-	return site;
-}
-
 static void
 webhook_release(struct webhook *webhook)
 {
@@ -162,6 +151,9 @@ send_event(struct webhook *webhook, struct event *event, enum status normalised,
 		    err);
 	if (status == STATUS_OK)
 		status = delivery_add(webhook->delivery, &encoded.record, err);
+	if (status == STATUS_OK && normalised != STATUS_OK)
+		metric_add(METRIC_DEAD_LETTERS, webhook->binding->config->name,
+		    failure.stage, 1);
 	encoded_clear(&encoded);
 	return status;
 }

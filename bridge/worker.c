@@ -292,9 +292,8 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	talk(w, ms);
 	tidy(w, now_ms);
 	status = transaction_end(w, err);
-	metric_set(
-	    METRIC_EVENTS_WAITING, NULL, NULL, (int64_t)w->feeds.waiting);
-	metric_set(METRIC_EVENTS_IN_MEMORY, NULL, NULL, (int64_t)w->loaded);
+	if (status == STATUS_OK)
+		measure_round(w);
 	return status;
 }
 
@@ -326,6 +325,7 @@ state_bytes_max(size_t message_bytes)
 static void
 authorise_all(struct worker *w)
 {
+	measure_sources(w);
 	for (size_t i = 0; i < w->site->bindings.count; i++)
 		metric_set(METRIC_SOURCE_AUTHORISED,
 		    w->site->bindings.items[i].config->name, NULL, 1);

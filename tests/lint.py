@@ -71,8 +71,8 @@ FLOW = {
     "produce": {"kafka_producer", "shipment", "topics"},
     "spool": {"spool_record", "spool_rows"},
     # the enricher
-    "consume": {"kafka_consumer", "partition", "read_back", "topics",
-                "work"},
+    "consume": {"kafka_bounds", "kafka_consumer", "partition", "read_back",
+                "topics", "work"},
     "fetch": {"binding", "credential", "grant", "http_client", "rows",
               "site", "work"},
     "rows": {"work"},
@@ -96,7 +96,8 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 
 KAFKA_DOORS = {f"bridge/net/{n}.c"
                for n in ("kafka", "kafka_bounds", "kafka_consumer",
-                         "kafka_describe", "kafka_forward", "kafka_producer")}
+                         "kafka_describe", "kafka_forward", "kafka_producer",
+                         "kafka_statistics")}
 DOORS = [
     (r"microhttpd\.h", {"bridge/net/http_server.c",
                         "bridge/net/http_request.c"}),

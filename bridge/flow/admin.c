@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vulnbus/metrics.h"
+#include "vulnbus/process.h"
 #include "vulnbus/version.h"
 
 /* status_page.html, made into a text by the build. */
@@ -21,16 +22,13 @@ answer_text(struct http_request *request, unsigned code, const char *type,
 }
 
 static void
-answer_metrics(struct http_request *request)
+answer_metrics(struct http_request *request, bool is_ready)
 {
 	struct buffer text;
 
 	buffer_init(&text, METRICS_BYTES_MAX);
-	buffer_print(&text,
-	    "# HELP vulnbus_build_info Version of the program\n"
-	    "# TYPE vulnbus_build_info gauge\n"
-	    "vulnbus_build_info{version=\"%s\"} 1\n",
-	    VULNBUS_VERSION);
+	metric_set(METRIC_READY, NULL, NULL, is_ready);
+	process_measure();
 	metrics_print(&text);
 	if (buffer_status(&text) == STATUS_OK)
 		answer_text(request, 200, "text/plain; version=0.0.4",
@@ -72,7 +70,7 @@ on_request(struct http_request *request, void *arg)
 		answer_text(request, is_ready ? 200 : 503, "text/plain",
 		    is_ready ? VIEW("ready\n") : VIEW("not ready\n"));
 	else if (view_is(path, "/metrics"))
-		answer_metrics(request);
+		answer_metrics(request, is_ready);
 	else if (view_is(path, "/overview.json"))
 		answer_overview(request, admin);
 	else if (view_is(path, "/"))

@@ -41,6 +41,7 @@ on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 	struct commit *commit = arg;
 	struct work *work = record_arg;
 
+	metric_observe(METRIC_DELIVERY_TIME, report->latency_us);
 	if (report->status == STATUS_OK) {
 		if (strcmp(report->topic, commit->topics->names[TOPIC_STATE]) ==
 		    0)
@@ -62,6 +63,7 @@ commit_open(const struct config *config, const struct topics *topics,
 		.transactional_id = id,
 		.on_delivery = on_delivery,
 		.arg = commit,
+		.is_measured = true,
 		.transaction_timeout_ms =
 		    config->enricher.transaction_timeout_ms,
 	};
@@ -259,11 +261,11 @@ commit_end(struct commit *commit, struct kafka_consumer *consumer,
 	status = finish(commit, consumer, positions, count, err);
 	if (status != STATUS_OK)
 		status = undo(commit, status);
-	metric_add(METRIC_TRANSACTIONS,
+	metric_add(METRIC_TRANSACTIONS, NULL,
 	    status == STATUS_OK        ? "committed"
 	    : status == STATUS_ABORTED ? "aborted"
 				       : "fatal",
-	    NULL, 1);
+	    1);
 	*out_dirty = commit->dirty;
 	commit->dirty = NULL;
 	commit->is_open = false;

@@ -33,6 +33,7 @@ on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 	struct shipment *shipment = record_arg;
 
 	(void)arg;
+	metric_observe(METRIC_DELIVERY_TIME, report->latency_us);
 	shipment->on_report(shipment, report->status, report->why);
 }
 
@@ -43,6 +44,7 @@ open_producer(
 	const struct kafka_producer_options options = {
 		.config = produce->config,
 		.client = "vulnbus-ingress",
+		.is_measured = true,
 		.on_delivery = on_delivery,
 		.is_patient = produce->config->ingress.spool.path != NULL,
 	};

@@ -21,7 +21,9 @@ static const char *const reserved[] = { "acks", "request.required.acks",
 	"metadata.broker.list", "partition.assignment.strategy",
 	"delivery.report.only.error", "auto.offset.reset",
 	"enable.partition.eof", "transaction.timeout.ms",
-	"test.mock.num.brokers" };
+	"test.mock.num.brokers",
+	/* Clients that nobody polls would pile them up. */
+	"statistics.interval.ms" };
 
 struct view
 kafka_record_header(const struct kafka_record *record, const char *name)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vulnbus/kafka_bounds.h"
+#include "vulnbus/kafka_statistics.h"
 #include "vulnbus/log.h"
 
 struct kafka_consumer {
@@ -160,6 +161,8 @@ kafka_consumer_open(const struct kafka_consumer_options *options,
 		goto out;
 	rd_kafka_conf_set_opaque(conf, consumer);
 	rd_kafka_conf_set_error_cb(conf, on_error);
+	if (options->is_measured)
+		kafka_statistics_use(conf);
 	if (consumer->is_member)
 		rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	consumer->client = rd_kafka_new(

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vulnbus/kafka_consumer.h"
+#include "vulnbus/kafka_statistics.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
@@ -49,7 +50,8 @@ on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 			.status = status_of_report(message->err),
 			.why = rd_kafka_err2str(message->err),
 			.topic = rd_kafka_topic_name(message->rkt),
-			.offset = message->offset },
+			.offset = message->offset,
+			.latency_us = rd_kafka_message_latency(message) },
 		    producer->arg);
 }
 
@@ -114,6 +116,8 @@ kafka_producer_open(const struct kafka_producer_options *options,
 	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, producer);
+	if (options->is_measured)
+		kafka_statistics_use(conf);
 	producer->client = rd_kafka_new(
 	    RD_KAFKA_PRODUCER, conf, why, sizeof(why));
 	if (producer->client == NULL) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The commands that show the configuration: check-config, print-config,
- * config-reference, config-example. */
+ * The commands that show the configuration, and what else is a table:
+ * check-config, print-config, config-reference, config-example,
+ * metrics-reference. */
 #include <stdio.h>
 #include <sysexits.h>
 
 #include "vulnbus/daemon.h"
 #include "vulnbus/http_tls.h"
+#include "vulnbus/metrics.h"
 #include "vulnbus/tool.h"
 
 int
@@ -67,6 +69,17 @@ tool_config_reference(struct tool *tool, int argc, char **argv)
 		config_print_manual(stdout);
 	else
 		config_print_reference(stdout);
+	return EX_OK;
+}
+
+int
+tool_metrics_reference(struct tool *tool, int argc, char **argv)
+{
+	const int exit_status = tool_no_options(tool, argc, argv);
+
+	if (exit_status >= 0)
+		return exit_status;
+	metrics_print_reference(stdout);
 	return EX_OK;
 }
 

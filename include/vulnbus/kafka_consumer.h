@@ -23,8 +23,9 @@ struct kafka_consumer_options {
 	const char *instance_id; /* static membership (KIP-345), or NULL */
 	uint32_t session_timeout_ms;
 	bool is_read_uncommitted;
-	bool is_bulk;   /* reads very much at once: fetches far ahead */
-	bool is_strict; /* a topic that may not be read is STATUS_UNPROVED */
+	bool is_bulk;     /* reads very much at once: fetches far ahead */
+	bool is_strict;   /* a topic that may not be read is STATUS_UNPROVED */
+	bool is_measured; /* kafka_statistics.h: it is polled all along */
 	bool is_hasty; /* assigned often, for a moment: asks Kafka more often */
 	const char
 	    *topic; /* the group subscribes to it; NULL: a plain reader */

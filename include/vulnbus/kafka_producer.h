@@ -21,6 +21,7 @@ struct kafka_report {
 	const char *why;
 	const char *topic;
 	int64_t offset;
+	int64_t latency_us; /* since it was sent; -1: not known */
 };
 
 /* Called on the thread that polls. */
@@ -35,6 +36,7 @@ struct kafka_producer_options {
 	uint32_t transaction_timeout_ms;
 	bool is_patient; /* records never time out, so they keep their order */
 	bool is_failures_only; /* on_delivery tells of nothing else */
+	bool is_measured;      /* kafka_statistics.h: it is polled all along */
 	kafka_delivery_f *on_delivery;
 	void *arg;
 };

@@ -131,6 +131,7 @@ tool_command_f tool_check_config;
 tool_command_f tool_print_config;
 tool_command_f tool_config_reference;
 tool_command_f tool_config_example;
+tool_command_f tool_metrics_reference;
 tool_command_f tool_topics;
 tool_command_f tool_tail;
 tool_command_f tool_replay;

@@ -58,6 +58,14 @@ worker_use_site(struct worker *worker, struct site *site);
 
 /* --- The parts of a round, one file each ---------------------------------- */
 
+/* measure.c: metrics of a round, and of the sources as they are now. Outside of
+ * transactions. */
+void
+measure_round(struct worker *worker);
+
+void
+measure_sources(struct worker *worker);
+
 /* intake.c: events off the topic and memory off the state topic. */
 enum status
 intake_take_events(struct worker *worker, struct error *err) MUST_CHECK;

@@ -22,10 +22,17 @@ def commands():
         r'^\t\{ "([a-z-]+)",.*?(tool_\w+) \},$', table, re.M | re.S)}
     for path in (ROOT / "bridge/tool").glob("*.c"):
         text = path.read_text()
-        found = set(re.findall(r'\{ "([a-z-]+)",\s*(?:no|required|optional)_argument', text))
-        function = re.search(r"^(tool_\w+)\(struct tool \*tool, int argc", text, re.M)
-        if found and function:
-            yield names[function[1]], found
+        found, function = set(), None
+        for each in re.finditer(r'\{ "([a-z-]+)",\s*(?:no|required|optional)_argument'
+                                r"|^(tool_\w+)\(struct tool \*tool, int argc", text, re.M):
+            if each[1] is not None:
+                found.add(each[1])
+                continue
+            if found and function is not None:
+                yield names[function], found
+            function, found = each[2], found if function is None else set()
+        if found and function is not None:
+            yield names[function], found
 
 
 COMMANDS = dict(commands())
