@@ -5,8 +5,10 @@ A vendor's file holds its webhooks and what its API says; the records it names a
 differs from run to run is replaced here, and nothing else:
 
     received_ms, fetched_ms, failed_ms   870, 1120 and 2010 ms after `at`
+    logged_time, processed_time          the same of a projection
     occurred_ms, ce_time                 `at`, where the vendor's time is that of its signature: now
-    ce_source                            `base_url`, in place of the simulated vendor's
+    time, original_time                  the same of a projection
+    ce_source, url_string                `base_url`, in place of the simulated vendor's
     traceparent                          that of the W3C's document
     the prefix of topics                 vulnbus
     vulnbus-origin-offset                17
@@ -36,7 +38,8 @@ class Example:
 
     @property
     def name(self):
-        kind = (self.value or {}).get("kind", "target.deleted")
+        value = self.value or {"kind": "target.deleted"}
+        kind = value["metadata"]["event_code"] if "metadata" in value else value["kind"]
         return f"{self.headers['ce_subject']}, {kind}"
 
 
@@ -49,6 +52,18 @@ class Gathered:
 
     def add(self, name, example):
         self.records.setdefault(name, []).append(example)
+
+
+def settle_projection(value, record, said, signed_ms):
+    metadata, at_ms = value["metadata"], milliseconds(said["at"])
+    assert metadata["product"]["url_string"] == record.headers["ce_source"]
+    metadata["product"]["url_string"] = said["source"]["base_url"]
+    metadata["logged_time"] = at_ms + LATER_MS["received_ms"]
+    metadata["processed_time"] = at_ms + LATER_MS["fetched_ms"]
+    assert metadata["original_time"] == record.headers["ce_time"]
+    if signed_ms is not None:
+        assert value["time"] == signed_ms
+        value["time"], metadata["original_time"] = at_ms, said["at"]
 
 
 def settled(record, prefix, said, signed_ms=None):
@@ -70,6 +85,8 @@ def settled(record, prefix, said, signed_ms=None):
         if signed_ms is not None and "occurred_ms" in event:
             assert event["occurred_ms"] == signed_ms
             event["occurred_ms"] = at_ms
+    if "metadata" in (value or {}):
+        settle_projection(value, record, said, signed_ms)
     return Example(record.topic.replace(prefix, "vulnbus"), record.key, headers, value)
 
 

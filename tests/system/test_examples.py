@@ -13,9 +13,10 @@ import yaml
 from confluent_kafka.admin import ConfigResource
 
 import examples
-from daemons import Source
+from daemons import Source, run
 from examples import TOPIC_OF, Gathered, settled
 from kafka import ROOT, admin
+from test_ocsf import projection
 from vendor import Reply, Vendor
 from waiting import until
 
@@ -38,7 +39,7 @@ def source_of(path):
 @pytest.fixture(scope="module")
 def shop(module_stack):
     pairs = [source_of(path) for path in examples.DOCUMENTED]
-    made = module_stack([source for source, _ in pairs])
+    made = module_stack([source for source, _ in pairs], {"topics": {"ocsf": True}})
     made.pairs = pairs
     return made.start()
 
@@ -66,6 +67,8 @@ def find(shop, name, event):
             return [each for each in shop.tap.records[short]
                     if each.value is None and each.key == event.key]
         return until(deleted, "the deletion")[0]
+    if name == "ocsf":
+        return projection(shop, event.value["id"])
     return shop.tap.wait(short, event_id=event.value["id"])[0]
 
 
@@ -123,15 +126,32 @@ def test_a_record_of_which_there_is_no_example_is_found(gathered, name):
         examples.texts(less)
 
 
+def channels(prefix):
+    """By the topic's name, of those that readers are told of."""
+    found = yaml.safe_load((ROOT / "schemas/asyncapi.yaml").read_text())["channels"].values()
+    return {each["address"].replace("vulnbus", prefix, 1): each for each in found}
+
+
+def topics(made):
+    """All that there are; the state topic is private."""
+    found = admin(made.broker.bootstrap).list_topics(timeout=10).topics
+    return {name for name in found if name.startswith(f"{made.prefix}.")} - {f"{made.prefix}.state.v1"}
+
+
+def test_what_is_off_by_default_says_so(stack):
+    made = stack([Source()])
+    assert run("vulnbus", "-c", made.config, "topics", "--create").returncode == 0
+    wanted = {name for name, each in channels(made.prefix).items() if not each.get("x-off-by-default")}
+    until(lambda: topics(made) >= wanted, "the topics")
+    assert topics(made) == wanted
+
+
 def test_the_topics_are_as_the_document_says(shop, gathered):
     """Names, how records are kept, and for how long."""
-    channels = yaml.safe_load((ROOT / "schemas/asyncapi.yaml").read_text())["channels"].values()
-    told = {each["address"].replace("vulnbus", shop.prefix, 1): each for each in channels}
+    told = channels(shop.prefix)
     client = admin(shop.broker.bootstrap)
-    ours = {name for name in client.list_topics(timeout=10).topics if name.startswith(f"{shop.prefix}.")}
-    assert ours - told.keys() == {f"{shop.prefix}.state.v1"}
-    assert all(told[name].get("x-off-by-default") for name in told.keys() - ours)
-    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in ours & told.keys()]
+    assert topics(shop) == told.keys()
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in told]
     for resource, answer in client.describe_configs(asked).items():
         bound, found = told[resource.name]["bindings"]["kafka"], answer.result(20)
         assert bound["topic"] == told[resource.name]["address"]

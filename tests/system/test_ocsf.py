@@ -13,6 +13,7 @@ from confluent_kafka.admin import ConfigResource, ResourceType
 import ocsf
 from daemons import Source, run
 from kafka import ROOT, admin
+from reader import schema, wrong_free_parts, wrong_projection
 from test_refused_records import limit
 from test_unsigned import probely, scorecard, told
 from vendor import Text, Vendor
@@ -30,7 +31,7 @@ def golden(name):
 
 @pytest.mark.parametrize("path", GOLDENS, ids=lambda path: f"{path.parent.name}/{path.name[:-10]}")
 def test_what_the_unit_tests_expect_is_ocsf(path):
-    assert ocsf.errors(json.loads(path.read_text())) == []
+    assert wrong_projection(json.loads(path.read_text())) == []
 
 
 CLASSES = {
@@ -94,6 +95,36 @@ def changed(name, place, key, value):
                                       for name, document in mutations()])
 def test_a_mutated_document_is_refused(document):
     assert ocsf.errors(document) != []
+
+
+@pytest.mark.parametrize("uid, member", [(uid, member) for uid in REQUIRED for member in REQUIRED[uid]])
+def test_our_schema_knows_what_a_class_needs(uid, member):
+    """schemas/ocsf.json, without which readers would have to ask OCSF's."""
+    whole = golden(CLASSES[uid])
+    assert schema("ocsf").is_valid(whole)
+    assert not schema("ocsf").is_valid({name: each for name, each in whole.items() if name != member})
+
+
+@pytest.mark.parametrize("name, place, value", [
+    ("taegis-vdr/scan-done", ["unmapped", "scan"], 1), ("taegis-vdr/scan-done", ["unmapped"], "x"),
+    ("taegis-vdr/scan-done", ["unmapped", "asset"], {"id": 1}),
+    ("taegis-vdr/export-done", ["unmapped", "rows"], -1),
+    ("probely/target-verified", ["entity", "data"], {}),
+    ("probely/target-verified", ["entity", "data", "secret"], "x")])
+def test_what_ocsf_leaves_open_is_as_in_the_record(name, place, value):
+    document = at = golden(name)
+    assert not wrong_free_parts(document) and not ocsf.errors(document)
+    for step in place[:-1]:
+        at = at.setdefault(step, {})
+    at[place[-1]] = value
+    assert wrong_free_parts(document)
+
+
+@pytest.mark.parametrize("name", CLASSES.values())
+def test_what_no_record_has_is_not_left_over(name):
+    document = golden(name)
+    document.setdefault("unmapped", {})["unheard"] = "of"
+    assert not ocsf.errors(document) and wrong_free_parts(document)
 
 
 # --- real webhooks ---
