@@ -42,7 +42,7 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 		.event = &c->decoded.event,
 		.id = id,
 		.base_url = view_of(c->binding->base_url),
-		.trace = view_of(c->work->trace),
+		.trace = &c->work->trace,
 		.made_ms = clock_wall_ms(),
 		.made_name = "fetched_ms",
 		.body = &w->body,
@@ -105,7 +105,8 @@ static void
 give_up(struct worker *w, struct conversation *c, int64_t attempts)
 {
 	LOG_WARN("event given up", LOG_TEXT("event.id", c->work->key),
-	    LOG_TEXT("reason", c->why.text), LOG_INT("attempts", attempts));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text),
+	    LOG_INT("attempts", attempts));
 	work_doom(c->work, c->why.text, "fetch", attempts, c->http_status,
 	    clock_wall_ms());
 	commit_touch(&w->commit, c->work);
@@ -222,7 +223,8 @@ postpone(struct worker *w, struct conversation *c)
 	/* A vendor may ask for any wait; the end comes when it comes. */
 	next->due_ms = wait_ms < end_ms - now_ms ? now_ms + wait_ms : end_ms;
 	LOG_DEBUG("event postponed", LOG_VIEW("event.id", c->decoded.event.id),
-	    LOG_TEXT("reason", c->why.text), LOG_INT("wait_ms", wait_ms));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text),
+	    LOG_INT("wait_ms", wait_ms));
 	commit_touch(&w->commit, c->work);
 }
 
@@ -233,7 +235,7 @@ begin_generation(struct worker *w, struct conversation *c)
 
 	LOG_WARN("export begun again",
 	    LOG_VIEW("event.id", c->decoded.event.id),
-	    LOG_TEXT("reason", c->why.text));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text));
 	next->progress =
 	    (struct progress){ .generation = next->progress.generation + 1 };
 	next->due_ms = clock_wall_ms();

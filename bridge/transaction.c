@@ -41,7 +41,7 @@ send_dead_letter(
 	enum status status = encode_dead_letter(&w->encoding, event, &failure,
 	    binding == NULL ? VIEW("urn:vulnbus:unknown")
 			    : view_of(binding->base_url),
-	    view_of(work->trace), clock_wall_ms(), &w->encoded, err);
+	    &work->trace, clock_wall_ms(), &w->encoded, err);
 
 	if (status == STATUS_OK)
 		status = commit_send(&w->commit, &w->encoded.record, work);
@@ -71,9 +71,20 @@ bury(struct worker *w, struct work *work)
 	}
 	if (status != STATUS_OK)
 		LOG_ERROR("dead letter not written",
-		    LOG_TEXT("event.id", work->key),
+		    LOG_TEXT("event.id", work->key), LOG_TRACE(&work->trace),
 		    LOG_TEXT("error.message", err.text));
 	decoded_clear(&decoded);
+}
+
+static void
+note_done(const struct work *work)
+{
+	const char *how = work->doom == NULL ? "enriched" : "dead-letter";
+
+	LOG_DEBUG("event done", LOG_TEXT("event.id", work->key),
+	    LOG_TRACE(&work->trace), LOG_TEXT("outcome", how));
+	metric_add(METRIC_EVENTS_DONE,
+	    work->feed == NULL ? "" : work->feed->name, how, 1);
 }
 
 static void
@@ -92,9 +103,7 @@ work_committed(struct worker *w, struct work *work)
 	work->committed = work->next;
 	if (work->next.state == WORK_DONE) {
 		if (!work->is_note)
-			metric_add(METRIC_EVENTS_DONE,
-			    work->feed == NULL ? "" : work->feed->name,
-			    work->doom == NULL ? "enriched" : "dead-letter", 1);
+			note_done(work);
 		entry->pointer = NULL;
 		entry->number = work->next.due_ms;
 		worker_drop(w, work);
@@ -137,7 +146,7 @@ work_refused(struct worker *w, struct work *work, const struct error *why)
 		return;
 	}
 	LOG_WARN("event given up", LOG_TEXT("event.id", work->key),
-	    LOG_TEXT("reason", why->text));
+	    LOG_TRACE(&work->trace), LOG_TEXT("reason", why->text));
 	worker_end_conversation(w, work);
 	if (!work->is_new)
 		work_undo(work);
@@ -145,7 +154,7 @@ work_refused(struct worker *w, struct work *work, const struct error *why)
 	work->is_doom_silent = was_doomed && was_short;
 	if (work->is_doom_silent)
 		LOG_ERROR("Kafka refuses its dead letter too",
-		    LOG_TEXT("event.id", work->key));
+		    LOG_TEXT("event.id", work->key), LOG_TRACE(&work->trace));
 	work_doom(work, why->text, "commit", work->next.attempts + 1, 0,
 	    clock_wall_ms());
 	commit_touch(&w->commit, work);

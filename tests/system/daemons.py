@@ -77,6 +77,7 @@ class Daemon:
         self.log = log
         self.process = None
         self.ports = {}
+        self.arguments = []
         self.expected_errors = []
         self._checked = 0
         self._began = 0
@@ -86,7 +87,7 @@ class Daemon:
         self.log.touch()
         self._began = self.log.stat().st_size
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([BUILD / self.program, "-c", self.config],
+            self.process = subprocess.Popen([BUILD / self.program, "-c", self.config, *self.arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Daemon.alive.append(self)
         wanted = {"public", "admin"} if self.program == "vulnbus-ingress" else {"admin"}
