@@ -6,6 +6,7 @@ import json
 import secrets
 import shutil
 import socket
+import threading
 
 import pytest
 
@@ -58,20 +59,17 @@ class Supervisor:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
-        self.socket.setblocking(False)
         self.reloads = 0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            self.reloads += self.socket.recv(1000) == b"RELOADING=1"
 
     def more_reloads(self, count):
         """Waits for so many, of either daemon."""
         end = self.reloads + count
-
-        def heard():
-            try:
-                while True:
-                    self.reloads += self.socket.recv(1000) == b"RELOADING=1"
-            except BlockingIOError:
-                return self.reloads >= end
-        until(heard, f"{count} tries to reload", 30)
+        until(lambda: self.reloads >= end, f"{count} tries to reload", 30)
 
 
 class Pod:
