@@ -4,6 +4,7 @@
  * before they are read, so that no change falls in between. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config_table.h"
 #include "vulnbus/expand.h"
@@ -53,13 +54,14 @@ config_files_note(struct config *config, const struct config_key *key,
 				   : error_set(err, status, "out of memory");
 }
 
-/* librdkafka's names of files and folders end so. */
-static bool
-is_location(const char *name)
+bool
+config_is_location(const char *property)
 {
-	const size_t len = strlen(name), end = sizeof(".location") - 1;
+	static const char end[] = ".location";
+	const size_t len = strlen(property);
 
-	return len > end && strcmp(name + len - end, ".location") == 0;
+	return len > sizeof(end) - 1 &&
+	       strcasecmp(property + len - (sizeof(end) - 1), end) == 0;
 }
 
 static enum status
@@ -77,7 +79,7 @@ note_value(struct config *config, const struct config_key *key, const void *at)
 			status = add(config, view_of(list->items[i]), false);
 	if (key->type == CONFIG_PAIRS)
 		for (size_t i = 0; status == STATUS_OK && i < pairs->count; i++)
-			if (is_location(pairs->items[i].key))
+			if (config_is_location(pairs->items[i].key))
 				status = add(config,
 				    view_of(pairs->items[i].value), true);
 	return status;
@@ -97,8 +99,8 @@ config_files_name(struct config *config, struct error *err)
 			status = note_value(
 			    config, key, config_key_at(key, config));
 		else
-			for (size_t j = 0; j < config->source_count &&
-					   status == STATUS_OK;
+			for (size_t j = 0;
+			     j < config->source_count && status == STATUS_OK;
 			     j++)
 				status = note_value(config, key,
 				    config_key_at(key, &config->sources[j]));

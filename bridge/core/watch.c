@@ -60,8 +60,7 @@ static bool
 is_as_used(const struct watch *watch)
 {
 	for (size_t i = 0; i < watch->count; i++)
-		if (!file_is_same(
-			&watch->files[i].used, &watch->files[i].seen))
+		if (!file_is_same(&watch->files[i].used, &watch->files[i].seen))
 			return false;
 	return true;
 }

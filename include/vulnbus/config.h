@@ -183,7 +183,7 @@ struct config_source {
 };
 
 struct config {
-	char *path; /* of the file */
+	char *path;               /* of the file */
 	uint32_t reload_every_ms; /* 0: only when told to */
 	struct config_kafka kafka;
 	struct config_topics topics;
@@ -231,6 +231,11 @@ config_print_reference(FILE *out);
 
 void
 config_print_example(FILE *out);
+
+/* A kafka.properties line whose value is the path of a file or folder:
+ * librdkafka calls them ssl.ca.location and so on. */
+bool
+config_is_location(const char *property);
 
 /* Whether clients made from either would be the same: kafka.properties and
  * what the files they name held. */

@@ -3,8 +3,8 @@
  * What producers, consumers and the topic administration share: how a client
  * is configured, a record on the wire, and the embedded broker.
  *
- * librdkafka has five doors: kafka.c, kafka_producer.c, kafka_consumer.c,
- * kafka_bounds.c and kafka_forward.c. */
+ * librdkafka has six doors: kafka.c, kafka_check.c, kafka_producer.c,
+ * kafka_consumer.c, kafka_bounds.c and kafka_forward.c. */
 #ifndef VULNBUS_KAFKA_H
 #define VULNBUS_KAFKA_H
 

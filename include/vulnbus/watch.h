@@ -12,7 +12,7 @@ struct watched;
 struct watch {
 	struct watched *files; /* owned */
 	size_t count;
-	uint32_t every_ms; /* 0: never */
+	uint32_t every_ms;  /* 0: never */
 	int64_t look_at_ms; /* steady clock */
 	bool is_moving;     /* the last look was not like the one before */
 	bool has_failed;
