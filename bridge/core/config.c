@@ -51,8 +51,7 @@ config_load(const char *path, struct config **out_config, struct error *err)
 	enum status status = expand_read_file(path, &text, err);
 
 	if (status == STATUS_OK)
-		status = config_parse(
-		    path, buffer_view(&text), &config, err);
+		status = config_parse(path, buffer_view(&text), &config, err);
 	else if (status != STATUS_MISSING && status != STATUS_NO_MEMORY)
 		status = STATUS_INVALID;
 	buffer_clear(&text);

@@ -167,8 +167,8 @@ read_value(struct loader *l, const struct yaml_node *node, size_t row,
 	    l->config, &config_keys[row], node, l->err);
 
 	if (status == STATUS_OK)
-		status = config_value_read(&config_keys[row], base, node,
-		    &expanded[row], &at, l->err);
+		status = config_value_read(
+		    &config_keys[row], base, node, &expanded[row], &at, l->err);
 	if (status == STATUS_INVALID)
 		return refuse(l, value_place(at), section, node->key);
 	return status;

@@ -25,8 +25,8 @@ struct produce {
 	atomic_bool is_stopping;
 	atomic_bool is_prepared;
 	atomic_bool is_stale; /* the producer is of former properties */
-	atomic_int reach; /* enum kafka_reach */
-	bool was_up;      /* the ticking thread's */
+	atomic_int reach;     /* enum kafka_reach */
+	bool was_up;          /* the ticking thread's */
 };
 
 static void
