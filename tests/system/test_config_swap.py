@@ -10,9 +10,10 @@ import threading
 
 import pytest
 
+from certificates import SERVER, Authority
 from daemons import Source
 from signing import Signer
-from vendor import Vendor
+from vendor import Vendor, tls_context
 from waiting import until
 
 BROKEN = "configuration not reloaded, the old one stays"
@@ -218,3 +219,25 @@ def test_a_token_is_read_again_anyway_and_nothing_is_reloaded_for_it(pod):
     # A swap changes the inode of every file in the folder, so the hook's secret is another file:
     # that is a reload, with nothing new in it.
     place.reloaded(1)
+
+
+def test_the_authority_of_a_vendor_is_swapped(pod, tmp_path):
+    """libcurl may keep what it read of such a file for a day."""
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    old, new = Authority(folder, "old"), Authority(folder, "new")
+    served = [tls_context(*authority.issue(stem, purpose=SERVER, host="localhost"))
+              for stem, authority in (("first", old), ("second", new))]
+    source = Source(stub=Vendor(tls=served[0]))
+    mount = Mount(tmp_path / "trust")
+    mount.put(ca__pem=old.file.read_text())
+    source.settings = {"ca_file": str(mount / "ca.pem"),
+                       "base_url": source.stub.url.replace("127.0.0.1", "localhost")}
+    place = pod(source)
+    place.enriched(source)
+    source.stub.down()
+    source.stub._tls = served[1]
+    source.stub.up()
+    mount.put(ca__pem=new.file.read_text())
+    place.reloaded(1)
+    place.enriched(source)
