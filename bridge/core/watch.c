@@ -70,21 +70,24 @@ watch_is_due(struct watch *watch, int64_t now_ms)
 {
 	const uint32_t settle_ms = watch->every_ms < SETTLE_MS ? watch->every_ms
 							       : SETTLE_MS;
+	bool is_moving;
 
 	if (watch->every_ms == 0 || now_ms < watch->look_at_ms)
 		return false;
-	watch->is_moving = look(watch);
-	watch->look_at_ms = now_ms +
-			    (watch->is_moving ? settle_ms : watch->every_ms);
-	return !watch->is_moving && (watch->has_failed || !is_as_used(watch));
+	is_moving = look(watch);
+	watch->look_at_ms = now_ms + (is_moving ? settle_ms : watch->every_ms);
+	return !is_moving && (watch->has_failed || !is_as_used(watch));
 }
 
 bool
 watch_failed(struct watch *watch, const struct error *why)
 {
-	const bool is_news = !watch->has_failed || !is_as_used(watch) ||
-			     strcmp(watch->said.text, why->text) != 0;
+	bool is_news;
 
+	/* Who was told to reload was told before it was seen. */
+	look(watch);
+	is_news = !watch->has_failed || !is_as_used(watch) ||
+		  strcmp(watch->said.text, why->text) != 0;
 	for (size_t i = 0; i < watch->count; i++)
 		watch->files[i].used = watch->files[i].seen;
 	watch->has_failed = true;

@@ -51,6 +51,8 @@ struct config_pairs {
 #define CONFIG_SOURCES_MAX 1000
 #define CONFIG_TEXT_MAX    4096
 
+#define CONFIG_DIGEST_BYTES 32 /* SHA-256 */
+
 /* A file that the configuration names. */
 struct config_file {
 	char *path;                /* or NULL */
@@ -62,7 +64,9 @@ struct config_file {
 struct config_watched {
 	char *path; /* owned */
 	struct file_print print;
-	bool is_kafka; /* a kafka.properties line names it */
+	/* A kafka.properties line names it: what it held, or zeros. */
+	bool is_kafka;
+	unsigned char digest[CONFIG_DIGEST_BYTES];
 };
 
 enum config_format { CONFIG_FORMAT_MSGPACK, CONFIG_FORMAT_JSON };

@@ -14,7 +14,6 @@ struct watch {
 	size_t count;
 	uint32_t every_ms;  /* 0: never */
 	int64_t look_at_ms; /* steady clock */
-	bool is_moving;     /* the last look was not like the one before */
 	bool has_failed;
 	struct error said;
 };

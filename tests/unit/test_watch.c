@@ -172,6 +172,11 @@ what_failed_is_tried_again_and_said_once(void **state)
 	assert_false(watch_is_due(&watch, now_ms += EVERY));
 	assert_true(watch_is_due(&watch, now_ms += 1000));
 	assert_true(watch_failed(&watch, &other));
+	/* Told to reload before anything was seen: it is said, and once. */
+	write_config("bad: 3\n");
+	assert_true(watch_failed(&watch, &other));
+	assert_true(watch_is_due(&watch, now_ms += EVERY));
+	assert_false(watch_failed(&watch, &other));
 	watch_use(&watch, config, now_ms);
 	assert_false(watch.has_failed);
 	config_free(config);
@@ -203,6 +208,10 @@ other_properties_are_another_kafka(void **state)
 	(void)state;
 	write_config("");
 	first = load();
+	second = load();
+	assert_true(config_is_same_kafka(first, second));
+	config_free(second);
+	put("ca.pem", "x"); /* another file that says the same */
 	second = load();
 	assert_true(config_is_same_kafka(first, second));
 	config_free(second);
