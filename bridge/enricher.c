@@ -15,6 +15,7 @@
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/watch.h"
 #include "vulnbus/worker.h"
 
 #define SERVICE        "vulnbus-enricher"
@@ -40,6 +41,8 @@ struct enricher {
 	atomic_bool is_authorised;
 	atomic_llong round_at_ms; /* steady clock: when the last round began */
 	int64_t probed_at_ms;
+	struct watch watch;
+	bool is_kafka_new; /* other kafka.properties: a new session */
 };
 
 /* A round that does not end is one that waits for Kafka. */
@@ -99,8 +102,24 @@ take_signals(void *arg)
 	return NULL;
 }
 
+/* The one thread that makes clients is this one. */
 static void
-reload(struct enricher *e)
+put_in_force(struct enricher *e, struct site *site)
+{
+	watch_use(&e->watch, site->config, clock_steady_ms());
+	worker_use_site(&e->worker, site);
+	overview_use(&e->overview, site);
+	LOG_INFO("configuration reloaded",
+	    LOG_INT("sources", (int64_t)site->bindings.count));
+	if (config_is_same_kafka(e->boot->config, site->config))
+		return;
+	LOG_INFO("kafka.properties have changed, the session is begun again");
+	config_swap_kafka(e->boot->config, site->config);
+	e->is_kafka_new = true;
+}
+
+static void
+reload(struct enricher *e, bool is_asked)
 {
 	struct config *config = NULL;
 	struct site *site = NULL;
@@ -112,17 +131,22 @@ reload(struct enricher *e)
 	    e->boot->config->path, bindings_check, &config, &err);
 	if (status == STATUS_OK)
 		status = site_open(config, false, NULL, &site, &err);
-	if (status == STATUS_OK) {
-		worker_use_site(&e->worker, site);
-		overview_use(&e->overview, site);
-		LOG_INFO("configuration reloaded",
-		    LOG_INT("sources", (int64_t)site->bindings.count));
-	} else {
+	if (status == STATUS_OK)
+		put_in_force(e, site);
+	else if (watch_failed(&e->watch, &err) || is_asked)
 		LOG_WARN("configuration not reloaded, the old one stays",
 		    LOG_TEXT("error.message", err.text));
-	}
 	metrics_note_reload(status == STATUS_OK ? site->config : NULL);
 	daemon_notify("READY=1");
+}
+
+static void
+reload_if_due(struct enricher *e)
+{
+	const bool is_asked = atomic_exchange(&e->is_reloading, false);
+
+	if (is_asked || watch_is_due(&e->watch, clock_steady_ms()))
+		reload(e, is_asked);
 }
 
 static bool
@@ -165,10 +189,10 @@ run_session(struct enricher *e)
 	struct error err = { "" };
 	enum status status = STATUS_OK;
 
-	while (status == STATUS_OK && !atomic_load(&e->is_stopping)) {
+	while (status == STATUS_OK && !e->is_kafka_new &&
+	       !atomic_load(&e->is_stopping)) {
 		atomic_store(&e->round_at_ms, clock_steady_ms());
-		if (atomic_exchange(&e->is_reloading, false))
-			reload(e);
+		reload_if_due(e);
 		status = worker_round(&e->worker, ROUND_MS, &err);
 		note_state(e);
 	}
@@ -184,7 +208,12 @@ run(struct enricher *e)
 	struct error err;
 
 	while (!atomic_load(&e->is_stopping)) {
-		const enum status status = worker_open(&e->worker, &err);
+		enum status status;
+
+		/* Without a session too: it may be what mends it. */
+		reload_if_due(e);
+		e->is_kafka_new = false;
+		status = worker_open(&e->worker, &err);
 
 		if (status == STATUS_OK) {
 			run_session(e);
@@ -250,6 +279,7 @@ main(int argc, char **argv)
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
 	metrics_note_reload(enricher.boot->config);
+	watch_use(&enricher.watch, enricher.boot->config, clock_steady_ms());
 	daemon_notify("READY=1");
 	run(&enricher);
 	pthread_join(enricher.signals, NULL);
@@ -258,6 +288,7 @@ main(int argc, char **argv)
 	grants_clear(&enricher.worker.grants);
 	site_release(enricher.worker.site);
 	site_release(enricher.boot);
+	watch_clear(&enricher.watch);
 	close(enricher.wake_fd);
 	LOG_INFO("stopped");
 	return EX_OK;

@@ -13,6 +13,7 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/port.h"
+#include "vulnbus/watch.h"
 
 #define SERVICE       "vulnbus-ingress"
 #define TICK_MS       1000
@@ -27,6 +28,7 @@ struct ingress {
 	struct http_server *server;
 	struct admin admin;
 	struct overview overview;
+	struct watch watch;
 };
 
 static bool
@@ -94,13 +96,31 @@ warn_of_fixed(const struct config *boot, const struct config *config)
 		config->ingress.answer_within_ms ||
 	    (boot->ingress.tls.certificate.path == NULL) !=
 		(config->ingress.tls.certificate.path == NULL))
-		LOG_WARN("kafka, topics, addresses, spool, answer_within and "
+		LOG_WARN("brokers, topics, addresses, spool, answer_within and "
 			 "whether there is TLS change at a restart");
+}
+
+static void
+put_in_force(struct ingress *ingress, struct site *fresh)
+{
+	pthread_mutex_lock(&ingress->webhooks.lock);
+	ingress->webhooks.site = fresh;
+	pthread_mutex_unlock(&ingress->webhooks.lock);
+	http_server_renew_tls(ingress->server, fresh->tls);
+	overview_use(&ingress->overview, fresh);
+	watch_use(&ingress->watch, fresh->config, clock_steady_ms());
+	warn_of_fixed(ingress->boot, fresh->config);
+	LOG_INFO("configuration reloaded",
+	    LOG_INT("sources", (int64_t)fresh->bindings.count));
+	if (config_is_same_kafka(ingress->boot, fresh->config))
+		return;
+	LOG_INFO("kafka.properties have changed, the client is renewed");
+	produce_renew(ingress->webhooks.deliveries.produce, fresh->config);
 }
 
 /* All or nothing: on any error the site in force stays. */
 static void
-reload(struct ingress *ingress)
+reload(struct ingress *ingress, bool is_asked)
 {
 	struct site *former = ingress->webhooks.site, *fresh = NULL;
 	struct config *config = NULL;
@@ -117,19 +137,11 @@ reload(struct ingress *ingress)
 		status = error_set(&err, STATUS_UNAVAILABLE,
 		    "earlier configurations are still in use");
 	}
-	if (status == STATUS_OK) {
-		pthread_mutex_lock(&ingress->webhooks.lock);
-		ingress->webhooks.site = fresh;
-		pthread_mutex_unlock(&ingress->webhooks.lock);
-		http_server_renew_tls(ingress->server, fresh->tls);
-		overview_use(&ingress->overview, fresh);
-		warn_of_fixed(ingress->boot, fresh->config);
-		LOG_INFO("configuration reloaded",
-		    LOG_INT("sources", (int64_t)fresh->bindings.count));
-	} else {
+	if (status == STATUS_OK)
+		put_in_force(ingress, fresh);
+	else if (watch_failed(&ingress->watch, &err) || is_asked)
 		LOG_WARN("configuration not reloaded, the old one stays",
 		    LOG_TEXT("error.message", err.text));
-	}
 	metrics_note_reload(status == STATUS_OK ? fresh->config : NULL);
 	daemon_notify("READY=1");
 }
@@ -188,9 +200,11 @@ run(struct ingress *ingress)
 		case DAEMON_STOP:
 			return;
 		case DAEMON_RELOAD:
-			reload(ingress);
+			reload(ingress, true);
 			break;
 		case DAEMON_TICK:
+			if (watch_is_due(&ingress->watch, clock_steady_ms()))
+				reload(ingress, false);
 			break;
 		}
 		produce_tick(ingress->webhooks.deliveries.produce);
@@ -305,6 +319,7 @@ stop(struct ingress *ingress)
 	site_close(&ingress->webhooks.site);
 	overview_clear(&ingress->overview);
 	config_free(ingress->boot);
+	watch_clear(&ingress->watch);
 }
 
 static enum status
@@ -335,6 +350,7 @@ main(int argc, char **argv)
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
 	metrics_note_reload(ingress.boot);
+	watch_use(&ingress.watch, ingress.boot, clock_steady_ms());
 	produce_tick(ingress.webhooks.deliveries.produce);
 	daemon_notify("READY=1");
 	run(&ingress);

@@ -49,7 +49,7 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 		.event = &c->decoded.event,
 		.id = id,
 		.base_url = view_of(c->binding->base_url),
-		.trace = view_of(c->work->trace),
+		.trace = &c->work->trace,
 		.made_ms = clock_wall_ms(),
 		.made_name = "fetched_ms",
 		.body = &w->body,
@@ -122,7 +122,8 @@ give_up(struct worker *w, struct conversation *c, int64_t attempts)
 	recent_refused(c->binding->config->name, clock_wall_ms(),
 	    c->http_status, c->why.text);
 	LOG_WARN("event given up", LOG_TEXT("event.id", c->work->key),
-	    LOG_TEXT("reason", c->why.text), LOG_INT("attempts", attempts));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text),
+	    LOG_INT("attempts", attempts));
 	work_doom(c->work, c->why.text, "fetch", attempts, c->http_status,
 	    clock_wall_ms());
 	commit_touch(&w->commit, c->work);
@@ -242,7 +243,8 @@ postpone(struct worker *w, struct conversation *c)
 	/* A vendor may ask for any wait; the end comes when it comes. */
 	next->due_ms = wait_ms < end_ms - now_ms ? now_ms + wait_ms : end_ms;
 	LOG_DEBUG("event postponed", LOG_VIEW("event.id", c->decoded.event.id),
-	    LOG_TEXT("reason", c->why.text), LOG_INT("wait_ms", wait_ms));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text),
+	    LOG_INT("wait_ms", wait_ms));
 	commit_touch(&w->commit, c->work);
 }
 
@@ -253,7 +255,7 @@ begin_generation(struct worker *w, struct conversation *c)
 
 	LOG_WARN("export begun again",
 	    LOG_VIEW("event.id", c->decoded.event.id),
-	    LOG_TEXT("reason", c->why.text));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text));
 	next->progress =
 	    (struct progress){ .generation = next->progress.generation + 1 };
 	next->due_ms = clock_wall_ms();

@@ -149,7 +149,8 @@ port_on_headers(struct http_request *request, void *arg)
 
 /* What disagrees is counted and logged, never refused, never followed. */
 static void
-check_hint(const struct binding *binding, struct http_request *request)
+check_hint(const struct binding *binding, struct http_request *request,
+    const struct trace *trace)
 {
 	const char *name = binding->contract->authentication.hint;
 	const char *source = binding->config->name;
@@ -163,7 +164,18 @@ check_hint(const struct binding *binding, struct http_request *request)
 		return;
 	metric_add(METRIC_HINT_MISMATCHES, source, NULL, 1);
 	LOG_INFO("X-Signature names another algorithm or key",
-	    LOG_TEXT("source", source));
+	    LOG_TEXT("source", source), LOG_TRACE(trace));
+}
+
+static void
+take_webhook(struct webhooks *webhooks, struct site *site,
+    const struct binding *binding, struct http_request *request)
+{
+	struct trace trace;
+
+	http_request_trace(request, &trace);
+	check_hint(binding, request, &trace);
+	webhook_take(webhooks, site, binding, request, &trace);
 }
 
 void
@@ -176,8 +188,7 @@ port_on_request(struct http_request *request, void *arg)
 	/* Asked again: a reload may have come between headers and body. */
 	switch (route_of(site, request, &binding)) {
 	case ACCEPT_HOOK:
-		check_hint(binding, request);
-		webhook_take(webhooks, site, binding, request);
+		take_webhook(webhooks, site, binding, request);
 		break;
 	case ACCEPT_CONNECTOR:
 		handle_connector(site, binding, request);

@@ -160,7 +160,7 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 	return true;
 later:
 	LOG_WARN("event not begun", LOG_TEXT("event.id", work->key),
-	    LOG_TEXT("error.message", err.text));
+	    LOG_TRACE(&work->trace), LOG_TEXT("error.message", err.text));
 	worker_queue(w, work, clock_wall_ms() + LATER_MS);
 	return false;
 }

@@ -95,7 +95,7 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 # --- (b) doors ---------------------------------------------------------------
 
 KAFKA_DOORS = {f"bridge/net/{n}.c"
-               for n in ("kafka", "kafka_bounds", "kafka_consumer",
+               for n in ("kafka", "kafka_bounds", "kafka_check", "kafka_consumer",
                          "kafka_describe", "kafka_forward", "kafka_producer",
                          "kafka_statistics")}
 DOORS = [

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "vulnbus/crypto.h"
 #include "vulnbus/fit.h"
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
@@ -80,7 +79,7 @@ print_time(const struct event *event, struct encoded *out)
 static void
 add_headers(const struct encoding *encoding, enum topic topic,
     const struct event *event, struct view id, struct view base_url,
-    struct view trace, struct encoded *out)
+    const struct trace *trace, struct encoded *out)
 {
 	snprintf(out->content_type, sizeof(out->content_type), "%s",
 	    is_in_json(encoding, topic) ? TYPE_JSON : TYPE_MSGPACK);
@@ -89,7 +88,7 @@ add_headers(const struct encoding *encoding, enum topic topic,
 	snprintf(out->schema, sizeof(out->schema), "urn:vulnbus:schema:%s:v1",
 	    topic_record(topic));
 	print_time(event, out);
-	snprintf(out->trace, sizeof(out->trace), "%.*s", VIEW_ARGS(trace));
+	out->trace = trace == NULL ? (struct trace){ "", "" } : *trace;
 	kafka_record_add_header(
 	    &out->record, "content-type", view_of(out->content_type));
 	kafka_record_add_header(&out->record, "ce_specversion", VIEW("1.0"));
@@ -103,15 +102,20 @@ add_headers(const struct encoding *encoding, enum topic topic,
 	    &out->record, "ce_partitionkey", buffer_view(&out->key));
 	kafka_record_add_header(
 	    &out->record, "ce_dataschema", view_of(out->schema));
+	/* The hop's, as any protocol has it; and the extension's, which "MUST
+	 * carry the trace information of the starting trace of the
+	 * transmission" (CloudEvents, Distributed Tracing Extension). */
 	kafka_record_add_header(
-	    &out->record, "traceparent", view_of(out->trace));
+	    &out->record, "traceparent", view_of(out->trace.hop));
+	kafka_record_add_header(
+	    &out->record, "ce_traceparent", view_of(out->trace.origin));
 }
 
 /* The tree is written: bytes, key and headers follow from it. */
 static enum status
 finish(const struct encoding *encoding, enum topic topic,
     const struct event *event, struct view id, struct view base_url,
-    struct view trace, int64_t timestamp_ms, struct encoded *out,
+    const struct trace *trace, int64_t timestamp_ms, struct encoded *out,
     struct error *err)
 {
 	enum status status = write_value(encoding, topic, out, err);
@@ -132,7 +136,7 @@ finish(const struct encoding *encoding, enum topic topic,
 
 enum status
 encode_event(const struct encoding *encoding, const struct event *event,
-    struct view base_url, struct view trace, struct encoded *out,
+    struct view base_url, const struct trace *trace, struct encoded *out,
     struct error *err)
 {
 	start(out);
@@ -258,7 +262,8 @@ add_origin(const struct encode_failure *failure, struct event *text,
 enum status
 encode_dead_letter(const struct encoding *encoding, struct event *event,
     const struct encode_failure *failure, struct view base_url,
-    struct view trace, int64_t now_ms, struct encoded *out, struct error *err)
+    const struct trace *trace, int64_t now_ms, struct encoded *out,
+    struct error *err)
 {
 	const struct view id = event_print(
 	    event, "%.*s/dead-letter", VIEW_ARGS(event->id));
@@ -304,57 +309,4 @@ decode_value(const struct kafka_record *record, struct tree *out_tree,
 	if (status != STATUS_OK)
 		return error_add(err, STATUS_INVALID, "value");
 	return json_to_tree(*out_document, out_tree, err);
-}
-
-static bool
-is_hex_run(const char *text, size_t len)
-{
-	bool is_zero = true;
-
-	for (size_t i = 0; i < len; i++) {
-		if (strchr("0123456789abcdef", text[i]) == NULL ||
-		    text[i] == '\0')
-			return false;
-		is_zero = is_zero && text[i] == '0';
-	}
-	return !is_zero;
-}
-
-/* version-trace_id-parent_id-flags: 00-<32 hex>-<16 hex>-<2 hex>; ids of
- * zeros are invalid. */
-static bool
-is_traceparent(struct view v)
-{
-	return v.len == TRACEPARENT_BYTES && memcmp(v.data, "00-", 3) == 0 &&
-	       is_hex_run(v.data + 3, 32) && v.data[35] == '-' &&
-	       is_hex_run(v.data + 36, 16) && v.data[52] == '-' &&
-	       (is_hex_run(v.data + 53, 2) ||
-		   memcmp(v.data + 53, "00", 2) == 0);
-}
-
-static void
-print_hex(const unsigned char *bytes, size_t count, char *out)
-{
-	for (size_t i = 0; i < count; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-void
-trace_continue(struct view traceparent, char out[TRACEPARENT_BYTES + 1])
-{
-	unsigned char bytes[24];
-
-	random_bytes(bytes, sizeof(bytes));
-	bytes[0] |= 1; /* never all zeros */
-	bytes[16] |= 1;
-	memcpy(out, "00-", 3);
-	if (is_traceparent(traceparent))
-		memcpy(out + 3, traceparent.data + 3, 32);
-	else
-		print_hex(bytes, 16, out + 3);
-	out[35] = '-';
-	print_hex(bytes + 16, 8, out + 36);
-	memcpy(out + 52,
-	    is_traceparent(traceparent) ? traceparent.data + 52 : "-01", 3);
-	out[TRACEPARENT_BYTES] = '\0';
 }

@@ -13,9 +13,10 @@
 #define PROBE_MS         1000
 #define PREPARE_MS       2000
 #define REBUILD_PAUSE_MS 1000
+#define RENEW_FLUSH_MS   1000
 
 struct produce {
-	const struct config *config;
+	struct config *config; /* its kafka.properties: under `probing` */
 	const struct topics *topics;
 	struct kafka_producer *producer; /* under `lock`; NULL in between */
 	pthread_rwlock_t lock;
@@ -23,8 +24,9 @@ struct produce {
 	pthread_t thread;
 	atomic_bool is_stopping;
 	atomic_bool is_prepared;
-	atomic_int reach; /* enum kafka_reach */
-	bool was_up;      /* the ticking thread's */
+	atomic_bool is_stale; /* the producer is of former properties */
+	atomic_int reach;     /* enum kafka_reach */
+	bool was_up;          /* the ticking thread's */
 };
 
 static void
@@ -52,6 +54,19 @@ open_producer(
 	return kafka_producer_open(&options, out, err);
 }
 
+static enum status
+open_next(
+    struct produce *produce, struct kafka_producer **out, struct error *err)
+{
+	enum status status;
+
+	pthread_mutex_lock(&produce->probing);
+	atomic_store(&produce->is_stale, false);
+	status = open_producer(produce, out, err);
+	pthread_mutex_unlock(&produce->probing);
+	return status;
+}
+
 /* "Fatal errors: the producer can no longer be used" (librdkafka manual,
  * Idempotent Producer): reports for all it held come while it closes. */
 static void
@@ -70,7 +85,7 @@ rebuild(struct produce *produce)
 	pthread_mutex_lock(&produce->probing);
 	pthread_mutex_unlock(&produce->probing);
 	kafka_producer_close(&broken, 0);
-	if (open_producer(produce, &fresh, &err) != STATUS_OK) {
+	if (open_next(produce, &fresh, &err) != STATUS_OK) {
 		LOG_ERROR("kafka producer not rebuilt",
 		    LOG_TEXT("error.message", err.text));
 		poll(NULL, 0, REBUILD_PAUSE_MS);
@@ -78,6 +93,29 @@ rebuild(struct produce *produce)
 	pthread_rwlock_wrlock(&produce->lock);
 	produce->producer = fresh;
 	pthread_rwlock_unlock(&produce->lock);
+}
+
+/* With other kafka.properties. Nobody is turned away meanwhile: the next one is
+ * there before the former goes, which is given a moment for what it holds. */
+static void
+renew(struct produce *produce)
+{
+	struct kafka_producer *former, *fresh = NULL;
+	struct error err;
+
+	if (open_next(produce, &fresh, &err) != STATUS_OK) {
+		LOG_ERROR("kafka producer not renewed, the old one stays",
+		    LOG_TEXT("error.message", err.text));
+		return;
+	}
+	pthread_rwlock_wrlock(&produce->lock);
+	former = produce->producer;
+	produce->producer = fresh;
+	pthread_rwlock_unlock(&produce->lock);
+	/* As above: a probe may still be at the former. */
+	pthread_mutex_lock(&produce->probing);
+	pthread_mutex_unlock(&produce->probing);
+	kafka_producer_close(&former, RENEW_FLUSH_MS);
 }
 
 /* Only this thread changes the producer, so it polls without the lock. */
@@ -90,6 +128,8 @@ serve_reports(void *arg)
 		if (produce->producer == NULL ||
 		    kafka_producer_is_fatal(produce->producer))
 			rebuild(produce);
+		else if (atomic_load(&produce->is_stale))
+			renew(produce);
 		else
 			kafka_producer_poll(produce->producer, POLL_MS);
 	}
@@ -97,7 +137,7 @@ serve_reports(void *arg)
 }
 
 enum status
-produce_open(const struct config *config, const struct topics *topics,
+produce_open(struct config *config, const struct topics *topics,
     struct produce **out_produce, struct error *err)
 {
 	struct produce *produce = calloc(1, sizeof(*produce));
@@ -141,6 +181,15 @@ produce_close(struct produce **produce, uint32_t drain_ms)
 	pthread_mutex_destroy(&(*produce)->probing);
 	free(*produce);
 	*produce = NULL;
+}
+
+void
+produce_renew(struct produce *produce, struct config *fresh)
+{
+	pthread_mutex_lock(&produce->probing);
+	config_swap_kafka(produce->config, fresh);
+	atomic_store(&produce->is_stale, true);
+	pthread_mutex_unlock(&produce->probing);
 }
 
 enum status

@@ -140,7 +140,7 @@ forget_settled(struct spool_rows *rows)
 		if (row->outcome != STATUS_OK)
 			LOG_ERROR("Kafka refuses a record for good; it stays "
 				  "in the spool",
-			    LOG_INT("row", row->id),
+			    LOG_INT("row", row->id), LOG_TRACE(&row->trace),
 			    LOG_TEXT("error.message", row->why.text));
 		free(row);
 	}
@@ -202,9 +202,12 @@ send_row(struct spool_rows *rows, struct spool_row *row, struct error *err)
 	enum status status = spool_record_read(
 	    buffer_view(&rows->payload), rows->options->topics, &record, err);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		trace_restore(kafka_record_header(&record, "traceparent"),
+		    VIEW(""), &row->trace);
 		status = rows->options->send(
 		    rows->options->arg, &record, &row->shipment, err);
+	}
 	if (status == STATUS_OK) {
 		rows->under_way++;
 		return STATUS_OK;

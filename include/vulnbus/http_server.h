@@ -77,6 +77,13 @@ struct view
 http_request_header(
     const struct http_request *request, const char *name, size_t *out_count);
 
+/* The trace that the request goes on with or, without a good traceparent,
+ * begins. */
+struct trace;
+
+void
+http_request_trace(const struct http_request *request, struct trace *out);
+
 struct view
 http_request_body(const struct http_request *request);
 

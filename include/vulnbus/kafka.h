@@ -3,8 +3,9 @@
  * What producers, consumers and the topic administration share: how a client
  * is configured, a record on the wire, and the embedded broker.
  *
- * librdkafka has seven doors: kafka.c, kafka_producer.c, kafka_consumer.c,
- * kafka_bounds.c, kafka_describe.c, kafka_forward.c and kafka_statistics.c. */
+ * librdkafka has eight doors: kafka.c, kafka_check.c, kafka_producer.c,
+ * kafka_consumer.c, kafka_bounds.c, kafka_describe.c, kafka_forward.c and
+ * kafka_statistics.c. */
 #ifndef VULNBUS_KAFKA_H
 #define VULNBUS_KAFKA_H
 

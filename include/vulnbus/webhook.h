@@ -31,7 +31,8 @@ struct webhooks {
  * event is safe, refused, or out of time. */
 void
 webhook_take(struct webhooks *webhooks, struct site *site,
-    const struct binding *binding, struct http_request *request);
+    const struct binding *binding, struct http_request *request,
+    const struct trace *trace);
 
 /* deadline_f, of `deadlines` and of `patience`. */
 void

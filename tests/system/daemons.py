@@ -77,6 +77,7 @@ class Daemon:
         self.log = log
         self.process = None
         self.ports = {}
+        self.arguments = []
         self.expected_errors = []
         self._checked = 0
         self._began = 0
@@ -95,7 +96,7 @@ class Daemon:
         return self
 
     def spawn(self, **streams):
-        return subprocess.Popen([BUILD / self.program, "-c", self.config], **streams)
+        return subprocess.Popen([BUILD / self.program, "-c", self.config, *self.arguments], **streams)
 
     def _listens(self, wanted):
         assert self.process.poll() is None, \

@@ -149,8 +149,9 @@ def check(record: Record, name: str, partitions: int):
     assert headers["ce_subject"], where
     assert headers["ce_partitionkey"] == record.key, where
     assert headers["ce_dataschema"] == f"urn:vulnbus:schema:{name}:v1", where
-    assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}",
-                        headers["traceparent"]), where
+    for header in ("traceparent", "ce_traceparent"):
+        assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}",
+                            headers[header]), where
     if "ce_time" in headers:
         milliseconds(headers["ce_time"])
     assert record.partition == (murmur2(record.key.encode()) & 0x7FFFFFFF) % partitions, where

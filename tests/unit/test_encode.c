@@ -7,8 +7,10 @@
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
 
-#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define TRACE  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define ORIGIN "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
 
+static const struct trace trace = { TRACE, ORIGIN };
 static struct topics topics;
 
 static int
@@ -62,6 +64,7 @@ an_event_is_a_cloudevent(void **state)
 		{ "ce_partitionkey", VIEW("acme/scan/39836") },
 		{ "ce_dataschema", VIEW("urn:vulnbus:schema:event:v1") },
 		{ "traceparent", VIEW(TRACE) },
+		{ "ce_traceparent", VIEW(ORIGIN) },
 	};
 	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK, 0 };
 	struct error err = { "" };
@@ -72,7 +75,7 @@ an_event_is_a_cloudevent(void **state)
 	fill(&event);
 	encoded_init(&encoded);
 	assert_ok(encode_event(&encoding, &event, VIEW("https://a.example"),
-		      VIEW(TRACE), &encoded, &err),
+		      &trace, &encoded, &err),
 	    &err);
 	assert_headers(&encoded.record, expected, COUNT(expected));
 	assert_string_equal(encoded.record.topic, "vb.events.v1");
@@ -97,10 +100,11 @@ what_an_event_lacks_has_no_header(void **state)
 	event.attempt = EVENT_ATTEMPT_NONE;
 	encoded_init(&encoded);
 	assert_ok(encode_event(&encoding, &event, VIEW("https://a.example"),
-		      VIEW(""), &encoded, &err),
+		      NULL, &encoded, &err),
 	    &err);
 	assert_view(kafka_record_header(&encoded.record, "ce_time"), "");
 	assert_view(kafka_record_header(&encoded.record, "traceparent"), "");
+	assert_view(kafka_record_header(&encoded.record, "ce_traceparent"), "");
 	assert_int_equal(encoded.record.header_count, 8);
 	assert_view(kafka_record_header(&encoded.record, "content-type"),
 	    "application/json");
@@ -133,7 +137,7 @@ an_event_comes_back_from_both_formats(void **state)
 		encoded_init(&encoded);
 		assert_ok(
 		    encode_event(&encoding, &event, VIEW("https://a.example"),
-			VIEW(TRACE), &encoded, &err),
+			&trace, &encoded, &err),
 		    &err);
 		tree_init(&t, 100);
 		assert_ok(
@@ -174,7 +178,7 @@ a_record_has_the_common_fields_and_its_own(void **state)
 			  .event = &event,
 			  .id = VIEW("acme:scan:39836:1:done/scan"),
 			  .base_url = VIEW("https://a.example"),
-			  .trace = VIEW(TRACE),
+			  .trace = &trace,
 			  .made_ms = 1598539400000,
 			  .made_name = "fetched_ms",
 			  .body = &body },
@@ -280,7 +284,7 @@ a_dead_letter_says_why_and_from_where(void **state)
 	event.kind = VIEW("");
 	encoded_init(&encoded);
 	assert_ok(encode_dead_letter(&encoding, &event, &failure,
-		      VIEW("https://a.example"), VIEW(TRACE), 1598539400000,
+		      VIEW("https://a.example"), &trace, 1598539400000,
 		      &encoded, &err),
 	    &err);
 	assert_view(encoded.record.value,
@@ -323,7 +327,7 @@ a_dead_letter_from_no_topic_names_none(void **state)
 	fill(&event);
 	encoded_init(&encoded);
 	assert_ok(encode_dead_letter(&encoding, &event, &failure,
-		      VIEW("https://a.example"), VIEW(""), 1, &encoded, &err),
+		      VIEW("https://a.example"), NULL, 1, &encoded, &err),
 	    &err);
 	assert_view(
 	    kafka_record_header(&encoded.record, "vulnbus-origin-topic"), "");
@@ -349,14 +353,14 @@ nothing_of_the_last_record_is_left(void **state)
 	encoded_init(&used);
 	encoded_init(&fresh);
 	assert_ok(encode_dead_letter(&encoding, &event, &failure,
-		      VIEW("https://a.example"), VIEW(TRACE), 1, &used, &err),
+		      VIEW("https://a.example"), &trace, 1, &used, &err),
 	    &err);
 	event.occurred_ms = TIMESTAMP_NONE;
 	assert_ok(encode_event(&encoding, &event, VIEW("https://a.example"),
-		      VIEW(""), &used, &err),
+		      NULL, &used, &err),
 	    &err);
 	assert_ok(encode_event(&encoding, &event, VIEW("https://a.example"),
-		      VIEW(""), &fresh, &err),
+		      NULL, &fresh, &err),
 	    &err);
 	assert_bytes(used.record.value, fresh.record.value);
 	assert_headers(
@@ -421,59 +425,6 @@ values_are_read_by_their_content_type(void **state)
 	}
 }
 
-/* W3C Trace Context: the trace goes on with a new span, or begins. */
-static void
-traces_go_on_or_begin(void **state)
-{
-	static const struct {
-		const char *given;
-		bool goes_on;
-	} cases[] = {
-		{ TRACE, true },
-		{ "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
-		    true },
-		{ "", false },
-		{ "x", false },
-		{ "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		    false },
-		{ "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		    false },
-		{ "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-		    false },
-		{ "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-		    false },
-		{ "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
-		    false },
-		{ "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-",
-		    false },
-		{ "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		    false },
-		{ "00-0af7651916cd43dd8448eb211c80319c b7ad6b7169203331-01",
-		    false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		char trace[TRACEPARENT_BYTES + 1], again[sizeof(trace)];
-
-		trace_continue(view_of(cases[i].given), trace);
-		assert_int_equal(strlen(trace), TRACEPARENT_BYTES);
-		if (cases[i].goes_on) {
-			assert_memory_equal(trace, cases[i].given, 35);
-			assert_memory_not_equal(
-			    trace + 36, cases[i].given + 36, 16);
-			assert_string_equal(trace + 52, cases[i].given + 52);
-		} else if (strlen(cases[i].given) >= 35) {
-			assert_memory_not_equal(
-			    trace + 3, cases[i].given + 3, 32);
-		}
-		/* What comes out is well formed: it goes on. */
-		trace_continue(view_of(trace), again);
-		assert_memory_equal(trace, again, 35);
-		assert_string_not_equal(trace, again);
-	}
-}
-
 int
 main(void)
 {
@@ -487,7 +438,6 @@ main(void)
 		cmocka_unit_test(a_dead_letter_from_no_topic_names_none),
 		cmocka_unit_test(nothing_of_the_last_record_is_left),
 		cmocka_unit_test(values_are_read_by_their_content_type),
-		cmocka_unit_test(traces_go_on_or_begin),
 	};
 
 	return cmocka_run_group_tests(tests, name_topics, NULL);
