@@ -25,7 +25,7 @@ def test_every_topic_and_schema_of_today_is_held_to_it():
     assert set(json.loads(law.last_release().read_text())["topics"]) <= set(now["topics"])
     for topic in now["topics"].values():
         for message in topic["messages"].values():
-            assert message["key"]["pattern"] and len(message["headers"]["required"]) == 9
+            assert message["key"]["pattern"] and len(message["headers"]["required"]) == 10
 
 
 def at(document, *path):

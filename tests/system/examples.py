@@ -25,6 +25,7 @@ from reader import RECORDS, milliseconds
 
 DOCUMENTED = sorted((Path(__file__).parent / "documented").glob("*.json"))
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+HOP = TRACE.replace("00f067aa0ba902b7", "b7ad6b7169203331")   # the enricher's
 LATER_MS = {"received_ms": 870, "fetched_ms": 1120, "failed_ms": 2010}
 TOPIC_OF = {**{record: short for short, record in RECORDS.items()}, "target-deleted": "targets"}
 
@@ -66,10 +67,17 @@ def settle_projection(value, record, said, signed_ms):
         value["time"], metadata["original_time"] = at_ms, said["at"]
 
 
+def trace_of(headers):
+    """No vendor here sends one, so it begins in the ingress: its hop is the origin of all others."""
+    hop, origin = (headers[name].split("-") for name in ("traceparent", "ce_traceparent"))
+    assert hop[1] == origin[1]
+    return {"traceparent": TRACE if hop == origin else HOP, "ce_traceparent": TRACE}
+
+
 def settled(record, prefix, said, signed_ms=None):
     """A record without what only this run knows; signed_ms is the time of its signature."""
     at_ms = milliseconds(said["at"])
-    headers = {**record.headers, "ce_source": said["source"]["base_url"], "traceparent": TRACE}
+    headers = {**record.headers, "ce_source": said["source"]["base_url"], **trace_of(record.headers)}
     if signed_ms is not None:
         assert milliseconds(headers["ce_time"]) == signed_ms
         assert re.sub(r"\d", "0", headers["ce_time"]) == re.sub(r"\d", "0", said["at"])

@@ -75,7 +75,8 @@ def test_what_the_ingress_shows(site, browser):
 def test_what_the_enricher_shows(site, browser):
     page_of(browser, site.enricher)
     vdr = browser.text("#source-acme-vdr")
-    assert "vulnbus-enricher" in browser.text() and "Last enriched:" in vdr
+    assert "vulnbus-enricher" in browser.text() and "events to be read" in browser.text()
+    assert "Last enriched:" in vdr and "Waiting: 0" in vdr
     assert "Last failures" in vdr and "500" in vdr and "dead letters" in vdr
     assert "For the vendor" not in vdr
     assert browser.console() == []

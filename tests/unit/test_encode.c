@@ -219,6 +219,7 @@ a_projection_is_a_cloudevent_in_json(void **state)
 		{ "ce_partitionkey", VIEW("acme/scan/39836") },
 		{ "ce_dataschema", VIEW("urn:vulnbus:schema:ocsf:v1") },
 		{ "traceparent", VIEW(TRACE) },
+		{ "ce_traceparent", VIEW(ORIGIN) },
 	};
 	const struct encoding encoding = { &topics, CONFIG_FORMAT_MSGPACK, 0 };
 	struct json_document *document = NULL;
@@ -241,7 +242,7 @@ a_projection_is_a_cloudevent_in_json(void **state)
 			  .event = &event,
 			  .id = VIEW("acme:scan:39836:1:done/scan"),
 			  .base_url = VIEW("https://a.example"),
-			  .trace = VIEW(TRACE),
+			  .trace = &trace,
 			  .made_ms = 1598539400000,
 			  .made_name = "fetched_ms",
 			  .body = &body },
