@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 
-	keda "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
@@ -27,25 +26,24 @@ import (
 
 // By "apiVersion/kind": where an object of that kind is decoded to.
 var kinds = map[string]func() any{
-	"v1/ConfigMap":                             func() any { return &core.ConfigMap{} },
-	"v1/Pod":                                   func() any { return &core.Pod{} },
-	"v1/Service":                               func() any { return &core.Service{} },
-	"v1/ServiceAccount":                        func() any { return &core.ServiceAccount{} },
-	"apps/v1/Deployment":                       func() any { return &apps.Deployment{} },
-	"apps/v1/StatefulSet":                      func() any { return &apps.StatefulSet{} },
-	"autoscaling/v2/HorizontalPodAutoscaler":   func() any { return &autoscaling.HorizontalPodAutoscaler{} },
-	"networking.k8s.io/v1/Ingress":             func() any { return &networking.Ingress{} },
-	"networking.k8s.io/v1/NetworkPolicy":       func() any { return &networking.NetworkPolicy{} },
-	"policy/v1/PodDisruptionBudget":            func() any { return &disruption.PodDisruptionBudget{} },
-	"gateway.networking.k8s.io/v1/HTTPRoute":   func() any { return &gateway.HTTPRoute{} },
-	"keda.sh/v1alpha1/ScaledObject":            func() any { return &keda.ScaledObject{} },
-	"monitoring.coreos.com/v1/ServiceMonitor":  func() any { return &monitoring.ServiceMonitor{} },
-	"monitoring.coreos.com/v1/PrometheusRule":  func() any { return &monitoring.PrometheusRule{} },
-	// There are no Go types of v1; it has the fields of v1beta2 but for what was deprecated there.
-	"kafka.strimzi.io/v1/KafkaTopic":           func() any { return &strimzi.KafkaTopic{} },
-	"kafka.strimzi.io/v1/KafkaUser":            func() any { return &strimzi.KafkaUser{} },
-	"kafka.strimzi.io/v1beta2/KafkaTopic":      func() any { return &strimzi.KafkaTopic{} },
-	"kafka.strimzi.io/v1beta2/KafkaUser":       func() any { return &strimzi.KafkaUser{} },
+	"v1/ConfigMap":                            func() any { return &core.ConfigMap{} },
+	"v1/Pod":                                  func() any { return &core.Pod{} },
+	"v1/Service":                              func() any { return &core.Service{} },
+	"v1/ServiceAccount":                       func() any { return &core.ServiceAccount{} },
+	"apps/v1/Deployment":                      func() any { return &apps.Deployment{} },
+	"apps/v1/StatefulSet":                     func() any { return &apps.StatefulSet{} },
+	"autoscaling/v2/HorizontalPodAutoscaler":  func() any { return &autoscaling.HorizontalPodAutoscaler{} },
+	"networking.k8s.io/v1/Ingress":            func() any { return &networking.Ingress{} },
+	"networking.k8s.io/v1/NetworkPolicy":      func() any { return &networking.NetworkPolicy{} },
+	"policy/v1/PodDisruptionBudget":           func() any { return &disruption.PodDisruptionBudget{} },
+	"gateway.networking.k8s.io/v1/HTTPRoute":  func() any { return &gateway.HTTPRoute{} },
+	"keda.sh/v1alpha1/ScaledObject":           func() any { return &scaledObject{} },
+	"monitoring.coreos.com/v1/ServiceMonitor": func() any { return &monitoring.ServiceMonitor{} },
+	"monitoring.coreos.com/v1/PrometheusRule": func() any { return &monitoring.PrometheusRule{} },
+	"kafka.strimzi.io/v1/KafkaTopic":          func() any { return &kafkaTopic{} },
+	"kafka.strimzi.io/v1/KafkaUser":           func() any { return &kafkaUser{} },
+	"kafka.strimzi.io/v1beta2/KafkaTopic":     func() any { return &kafkaTopic{} },
+	"kafka.strimzi.io/v1beta2/KafkaUser":      func() any { return &kafkaUser{} },
 }
 
 func podOf(object any) *core.PodTemplateSpec {
@@ -61,7 +59,7 @@ func podOf(object any) *core.PodTemplateSpec {
 }
 
 func restricted(pod *core.PodTemplateSpec) error {
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks())
 	if err != nil {
 		return err
 	}
@@ -86,11 +84,11 @@ func judge(document []byte) (string, error) {
 	}
 	kind := head.APIVersion + "/" + head.Kind
 	name := kind + " " + head.Metadata.Name
-	make, known := kinds[kind]
+	empty, known := kinds[kind]
 	if !known {
 		return name, errors.New("no types for this kind")
 	}
-	object := make()
+	object := empty()
 	if err := strict.UnmarshalStrict(document, object); err != nil {
 		return name, err
 	}
