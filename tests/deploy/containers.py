@@ -80,8 +80,6 @@ def make_image():
             "--ignorefile", ROOT / "deploy/Dockerfile.dockerignore", "-f", ROOT / "deploy/Dockerfile",
             "--build-arg", f"BASE={BASE}", "--build-arg", f"VERSION={VERSION}",
             "--build-arg", f"REVISION={revision()}", "-t", IMAGE, ROOT)
-    # Layers of sources that have changed since.
-    subprocess.run(["buildah", *STORAGE, "rmi", "--prune"], capture_output=True)
     return IMAGE
 
 

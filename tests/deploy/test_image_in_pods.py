@@ -89,15 +89,16 @@ class Pods:
     def _play(self, name, documents):
         path = self.folder / f"{name}.yaml"
         path.write_text(pyyaml.safe_dump_all(documents))
+        # It says which pod and which container it made; their names differ from version to version.
+        said = podman("kube", "play", "--network", "host", path)
         self.started.append(path)
-        podman("kube", "play", "--network", "host", path)
+        return said.split()[-1]
 
     def start(self, role):
         made = self.workload(role)
         template = made["spec"]["template"]
         documents = [self._config_map(role)]
         if made["kind"] == "Deployment":
-            name = f"{made['metadata']['name']}-pod"
             documents.append({**made, "spec": {**made["spec"], "replicas": 1, "template": {
                 **template, "spec": self._pod(template["spec"])}}})
         else:
@@ -111,8 +112,7 @@ class Pods:
                                                       "persistentVolumeClaim": {"claimName": claim_name}}]
             documents.append({"apiVersion": "v1", "kind": "Pod",
                               "metadata": {**template["metadata"], "name": name}, "spec": spec})
-        self._play(role, documents)
-        container = f"{name}-{role}"
+        container = self._play(role, documents)
         ports = {each["name"]: self.ports[each["containerPort"]] for each in template["spec"]["containers"][0]["ports"]}
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             asked = template["spec"]["containers"][0][probe]["httpGet"]
@@ -139,6 +139,7 @@ class Pods:
     def close(self):
         for path in self.started:
             podman("kube", "down", path)
+        podman("volume", "prune", "--force")   # of this storage, which is the tests' own
         self.tap.close()
         self.source.stub.down()
 

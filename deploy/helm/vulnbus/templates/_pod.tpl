@@ -61,7 +61,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
-    checksum/config: {{ include "vulnbus.config" . | sha256sum }}
+    checksum/config: {{ include "vulnbus.config" . | sha256sum | trunc 32 }}
     {{- with $values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
