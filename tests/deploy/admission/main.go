@@ -21,7 +21,8 @@ import (
 	security "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	gateway "sigs.k8s.io/gateway-api/apis/v1"
-	strict "sigs.k8s.io/yaml"
+	"sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
 )
 
 // By "apiVersion/kind": where an object of that kind is decoded to.
@@ -79,7 +80,7 @@ func judge(document []byte) (string, error) {
 			Name string `json:"name"`
 		} `json:"metadata"`
 	}
-	if err := strict.Unmarshal(document, &head); err != nil {
+	if err := yaml.Unmarshal(document, &head); err != nil {
 		return "?", err
 	}
 	kind := head.APIVersion + "/" + head.Kind
@@ -89,7 +90,13 @@ func judge(document []byte) (string, error) {
 		return name, errors.New("no types for this kind")
 	}
 	object := empty()
-	if err := strict.UnmarshalStrict(document, object); err != nil {
+	// As an API server reads it: no field twice, none unknown, a number is no text.
+	plain, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return name, err
+	}
+	faults, err := json.UnmarshalStrict(plain, object)
+	if err := errors.Join(append(faults, err)...); err != nil {
 		return name, err
 	}
 	if pod := podOf(object); pod != nil {
