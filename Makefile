@@ -157,6 +157,36 @@ outage: $(VENV)/.ready $(KAFKA_JARS)/.ready all $(OUT)/bench-load ## full load w
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
 		$(PY) tests/chaos/outage.py --seconds $(or $(S),60)
 
+# Containers need root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
+DEPLOY_PYTEST = env PYTHONPATH=$(BUILD)/deploy/python VULNBUS_BUILD=$(CURDIR)/$(OUT) \
+	VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) -m pytest -q
+
+check-deploy: check-chart check-image ## the image, the Helm chart and the compose file
+
+check-chart: ## render the chart, let others judge it; the compose file too
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all
+	@tests/install-dependencies chart
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(DEPLOY_PYTEST) tests/deploy/test_chart.py tests/deploy/test_compose.py
+
+check-image: ## build the image, look into it, run it, alone and as the chart's pods
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all
+	@tests/install-dependencies chart
+	@tests/install-dependencies image
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(AS_ROOT) $(DEPLOY_PYTEST) tests/deploy/test_image.py tests/deploy/test_image_in_pods.py
+
+$(BUILD)/deploy/.tools: tests/deploy/install-tools tests/deploy/requirements.txt \
+		$(wildcard tests/deploy/admission/*) | $(VENV)/.ready
+	@tests/deploy/install-tools $(BUILD)/deploy $(CURDIR)/$(PY)
+	@touch $@
+
+chart-files: all ## what in the chart is made from the programs and from deploy/
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) $(PY) tests/deploy/chart_files.py
+
 test: unit system ## unit and system tests
 
 asan: ## unit and system tests under AddressSanitizer and UBSan
@@ -210,4 +240,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system chaos chaos-check outage test check-deploy check-chart check-image chart-files asan tsan lint model format demo demo-check bench help clean fuzz corpora

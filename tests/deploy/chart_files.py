@@ -117,7 +117,7 @@ def readme_text():
     path = CHART / "README.md"
     table = "\n".join(["| value | default | meaning |", "|---|---|---|",
                        *(f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in rows())])
-    text = re.sub(r"(<!-- values -->\n).*?(\n<!-- end -->)", lambda m: m[1] + table + m[2], path.read_text(), flags=re.S)
+    text = re.sub(r"(<!-- values -->\n).*?(<!-- end -->)", lambda m: m[1] + table + "\n" + m[2], path.read_text(), flags=re.S)
     assert table in text, f"{path} has no place for the table"
     return path, text
 
