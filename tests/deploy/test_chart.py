@@ -170,6 +170,22 @@ def test_topics_are_those_of_the_programs():
     } for short, cleanup, days in table}
 
 
+def test_alerts_and_scraping_agree_on_names():
+    made = objects(render(ROOT / "deploy/helm/ci/everything.yaml"))
+    monitor, rules = (next(it for it in made if it["kind"] == kind) for kind in ("ServiceMonitor", "PrometheusRule"))
+    [endpoint] = monitor["spec"]["endpoints"]
+    scraped = [it for it in made if it["kind"] == "Service" and
+               monitor["spec"]["selector"]["matchLabels"].items() <= it["metadata"]["labels"].items()]
+    assert len(scraped) == 2
+    assert all([port["name"] for port in it["spec"]["ports"]] == [endpoint["port"]] for it in scraped)
+    [relabelling] = endpoint["relabelings"]
+    jobs = {relabelling["replacement"].replace("$1", it["metadata"]["labels"]["app.kubernetes.io/component"])
+            for it in scraped}
+    assert jobs == {"vulnbus-ingress", "vulnbus-enricher"} and relabelling["targetLabel"] == "job"
+    asked = re.findall(r'job=~"([^"]+)"', json.dumps(rules).replace("\\", ""))
+    assert asked and all(re.fullmatch(pattern, job) for pattern in asked for job in jobs)
+
+
 def test_what_is_made_is_up_to_date():
     assert chart_files.stale() == []
     # Both files are in the chart, whatever is in them.
@@ -231,7 +247,7 @@ BROKEN = {
     "a misspelt field": ("_pod.tpl", "terminationGracePeriodSeconds", "terminationGraceSeconds", "admission"),
     "a wrong type": ("services.yaml", "publishNotReadyAddresses: true", "publishNotReadyAddresses: often",
                      "kubernetes-validate"),
-    "a misspelt field of a ServiceMonitor": ("monitoring.yaml", "jobLabel:", "joblabels:", "admission"),
+    "a misspelt field of a ServiceMonitor": ("monitoring.yaml", "relabelings:", "relabelling:", "admission"),
     "a misspelt field of a KafkaUser": ("strimzi.yaml", "operations:", "operation:", "admission"),
     "a number where KEDA wants text": ("scaling.yaml", "lagThreshold | toString | quote", "lagThreshold", "admission"),
     "a NetworkPolicy of nobody": ("networkpolicies.yaml", '"vulnbus.selector" (dict "root" $ "role" $role) | nindent 6',

@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 import yaml as pyyaml
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 import chart
 import containers
@@ -15,6 +20,7 @@ from containers import podman
 from daemons import Source
 from kafka import free_ports
 from reader import Tap
+from signing import Signer
 from waiting import until
 
 SECRETS = {"hooks": "the-hooks", "api": "the-tokens"}
@@ -33,6 +39,7 @@ class Pods:
         self.started = []
         self._write_secrets()
         repository, tag = image.rsplit(":", 1)
+        more = dict(more or {})
         values = chart.merge({
             "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
             "config": {"kafka": {"bootstrap_servers": broker.bootstrap},
@@ -42,21 +49,23 @@ class Pods:
             "sources": [{"name": self.source.name, "vendor": self.source.vendor,
                          "base_url": self.source.stub.url,
                          "hook": {"secret": "${file:/run/secrets/hooks/acme-vdr}"},
-                         "api": {"token": "${file:/run/secrets/api/acme-vdr}"}}],
+                         "api": {"token": "${file:/run/secrets/api/acme-vdr}"},
+                         **more.pop("sources", {})}],
             "ingress": {"replicas": 1, "secrets": {"hooks": SECRETS["hooks"]}},
             "enricher": {"replicas": 1, "secrets": {"api": SECRETS["api"]}},
-        }, more or {})
+        }, more)
         path = folder / "values.yaml"
         path.write_text(pyyaml.safe_dump(values))
         self.objects = chart.objects(chart.render(path, release=self.name))
         self.tap = Tap(broker.bootstrap, self.prefix)
 
     def _write_secrets(self):
-        for secret, text in (("the-hooks", self.source.secret), ("the-tokens", self.source.stub.token)):
+        for secret, text in ((SECRETS["hooks"], self.source.secret), (SECRETS["api"], self.source.stub.token)):
             path = self.folder / secret / "acme-vdr"
             path.parent.mkdir()
             path.write_text(text + "\n")
             path.chmod(0o644)
+        (self.folder / SECRETS["hooks"] / "public.pem").write_text(self.signer.pem)
         self.folder.chmod(0o755)
 
     def find(self, kind, name):
@@ -120,6 +129,22 @@ class Pods:
             until(lambda: self._is_well(container, url), f"{role}: {probe} {url}", 40)
         return container
 
+    def test(self, signer):
+        """Runs the test pod with a key; (exit status, what it said)."""
+        folder = self.folder / "the-key"
+        folder.mkdir()
+        (folder / "key.pem").write_bytes(signer.private.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        (folder / "key.pem").chmod(0o644)
+        made = self.find("Pod", "vulnbus-test")
+        spec = self._pod(made["spec"])
+        service = f"http://{self.name}-vulnbus-ingress:8080"   # there is no DNS of a cluster here
+        [each] = spec["containers"]
+        assert service in each["args"]
+        each["args"] = [f"http://127.0.0.1:{self.ports[8080]}" if word == service else word for word in each["args"]]
+        container = self._play("test", [self._config_map("ingress"), {**made, "spec": spec}])
+        return int(podman("wait", container)), self.log(container)
+
     def _is_well(self, container, url):
         state = containers.podman("inspect", "--format", "{{.State.Status}}", container)
         assert state == "running", f"{state}\n{self.log(container)}"
@@ -173,6 +198,24 @@ def test_a_webhook_becomes_a_record(pods, spool):
         grace = it.workload(role)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         podman("stop", "-t", grace, container)
         assert podman("inspect", "--format", "{{.State.ExitCode}}", container) == "0", it.log(container)
+
+
+@pytest.mark.parametrize("key", ["the source's", "another"])
+def test_helm_test(pods, key):
+    """The pod of `helm test`: it succeeds when its webhook is on Kafka, and fails when the signature is not right."""
+    number = str(secrets.randbits(40))
+    it = pods({"sources": {"signature": {"key_files": ["/run/secrets/hooks/public.pem"]}},
+               "test": {"source": "acme-vdr", "kind": "scan.completed", "keySecret": "the-key",
+                        "arguments": ["--id", number]}})
+    it.source.stub.scan(number)
+    it.start("ingress")
+    code, said = it.test(it.signer if key == "the source's" else Signer())
+    if key == "another":
+        assert code != 0 and "401" in said, said
+        return
+    assert code == 0 and "202" in said, said
+    it.start("enricher")
+    assert it.tap.one("scans", within=40).value["scan"]["id"] == number
 
 
 def test_each_role_holds_only_its_secrets(pods):
