@@ -42,12 +42,12 @@ def podman(*words, **more):
     return command(*podman_words(), *words, **more)
 
 
-def mirror():
-    """The Debian archive that this machine uses, or Debian's own."""
+def sources():
+    """The line of the Debian archive that this machine uses, if it uses one; mmdebstrap knows Debian's own."""
     for path in sorted(Path("/etc/apt").glob("sources.list*")) + sorted(Path("/etc/apt").glob("sources.list.d/*")):
         if path.is_file() and (found := re.search(r"https?://\S+/debian/?(?=\s)", path.read_text())):
-            return found[0]
-    return "http://deb.debian.org/debian"
+            return [f"deb {found[0]} {RELEASE} main"]
+    return []
 
 
 def make_base():
@@ -59,7 +59,7 @@ def make_base():
         command("mmdebstrap", "--variant=minbase",
                 *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale")),
                 "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-                RELEASE, part, f"deb {mirror()} {RELEASE} main")
+                RELEASE, part, *sources())
         part.rename(tar)
     if BASE not in buildah("images", "--format", "{{.Name}}:{{.Tag}}").split():
         container = buildah("from", "scratch")
