@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("VULNBUS_BUILD", "build")).resolve()
 CHART = ROOT / "deploy/helm/vulnbus"
 COPIES = {"files/alerts.yaml": "deploy/prometheus/alerts.yaml", "files/vulnbus.json": "deploy/grafana/vulnbus.json"}

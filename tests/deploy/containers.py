@@ -7,8 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PLACE = ROOT / "build/deploy"
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = (ROOT / "build/deploy").resolve()
 STORAGE = ["--root", str(PLACE / "storage/root"), "--runroot", str(PLACE / "storage/run"),
            "--storage-driver", "overlay"]
 RELEASE = "trixie"
