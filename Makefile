@@ -100,7 +100,7 @@ $(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
 $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deploy -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 # --- what the checks need ---------------------------------------------------
 
