@@ -37,13 +37,32 @@ static const struct tool_command commands[] = {
 	    tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
-	{ "topics", "[--create | --diff]",
-	    "list the topics, create or compare them",
-	    "      --create  create the topics that are missing\n"
-	    "      --diff    print only what is not as configured\n"
+	{ "topics", "[--create | --diff | --acls FORMAT]",
+	    "list the topics, create or compare them, or print their ACLs",
+	    "      --create          create the topics that are missing\n"
+	    "      --diff            explain what is not as configured, and "
+	    "what mends it\n"
+	    "      --acls FORMAT     print what each program may do on Kafka, "
+	    "no more than it\n"
+	    "                        needs: kafka-acls (commands) or strimzi "
+	    "(KafkaUser)\n"
+	    "      --ingress NAME    principal of vulnbus-ingress (default: "
+	    "that name)\n"
+	    "      --enricher NAME   of vulnbus-enricher\n"
+	    "      --operator NAME   of who uses this tool (default "
+	    "vulnbus-operator)\n"
+	    "      --cluster NAME    of the Kafka resource, with strimzi "
+	    "(default my-cluster)\n"
+	    "      --command-config FILE  put into the commands that are "
+	    "printed\n"
 	    "\n"
-	    "Exit status 1 when a topic is missing or has other partitions "
-	    "than configured.\n",
+	    "Compared are partitions, copies (when configured), retention, "
+	    "cleanup.policy and\n"
+	    "max.message.bytes. Exit status 0: as configured; 1: not so, or "
+	    "missing; 77: the\n"
+	    "brokers do not let us ask (DescribeConfigs). Programs may create "
+	    "topics only\n"
+	    "with topics.create.\n",
 	    tool_topics },
 	{ "tail", "[options] [TOPIC...]",
 	    "read the records of topics, or follow them",
@@ -57,8 +76,10 @@ static const struct tool_command commands[] = {
 	    "      --source NAME     only of this source\n"
 	    "      --kind KIND       only of this kind: scan.completed, or scan\n"
 	    "      --id ID           only of this event or record\n"
+	    "      --key KEY         only with this key\n"
 	    "      --since TIME      only from this time on: RFC 3339, or -2h\n"
 	    "      --until TIME      only up to this time\n"
+	    "      --table           a table; what does not fit is cut\n"
 	    "      --json            a JSON document a line\n"
 	    "      --pretty          JSON on several lines\n"
 	    "\n"
@@ -66,7 +87,9 @@ static const struct tool_command commands[] = {
 	    "without any,\n"
 	    "all topics but state. Records that cannot be decoded are named on "
 	    "standard\n"
-	    "error (as {\"error\": ...} with --json) and passed over.\n",
+	    "error (as {\"error\": ...} with --json or --pretty) and passed "
+	    "over. What would\n"
+	    "steer a terminal is shown as \"?\", in JSON as an escape.\n",
 	    tool_tail },
 	{ "replay", "[options] TOPIC | --resume ID [--rate N]",
 	    "send records of a topic again",
@@ -130,6 +153,44 @@ static const struct tool_command commands[] = {
 	    "\n"
 	    "Adding what is there already changes nothing.\n",
 	    tool_register },
+	{ "send", "[options] SOURCE",
+	    "send a webhook to an ingress, as the vendor does",
+	    "      --list            print the kinds this vendor sends, and "
+	    "their bodies\n"
+	    "      --kind KIND       scan.completed, ... (default: the first "
+	    "of --list)\n"
+	    "      --id ID           of what it is about (default: a new one, "
+	    "or an example's)\n"
+	    "      --status WORD     in the vendor's words\n"
+	    "      --attempt N       the vendor's count of attempts\n"
+	    "      --set NAME=VALUE  any other value that --list shows as "
+	    "{NAME=...}\n"
+	    "      --body FILE       this in place of a body of --list; - is "
+	    "standard input\n"
+	    "      --key FILE        sign with this private P-521 key, PEM or "
+	    "JWK (default: with\n"
+	    "                        a new one, whose public half is "
+	    "printed)\n"
+	    "      --public-key FILE  write the public half there, as PEM\n"
+	    "      --url URL         of the ingress (default: "
+	    "ingress.public_url)\n"
+	    "      --ca-file FILE    authorities of the ingress' certificate\n"
+	    "      --show-url        print the URL with its secret\n"
+	    "      --dry-run         print what would be sent, send nothing\n"
+	    "  -n, --count N         send N of them, all with other ids\n"
+	    "      --rate R          at most R a second\n"
+	    "      --concurrency C   at most C at once (default 8)\n"
+	    "\n"
+	    "An ingress takes what a key of this command signed when its "
+	    "public half is one\n"
+	    "of the source's signature.key_files. What is sent is an event "
+	    "like any other: the\n"
+	    "enricher asks the vendor about it.\n"
+	    "\n"
+	    "Exit status 0: all were answered 202; 1: some were not; 69: some "
+	    "had no answer;\n"
+	    "75: a signal ended it.\n",
+	    tool_send },
 	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
 	    help },
 	{ "version", "", "print the version", NULL, version },
@@ -154,6 +215,7 @@ print_usage(FILE *out)
 	    "\n"
 	    "  -c, --config FILE  configuration (default %s)\n"
 	    "  -v, --verbose      log what the libraries do\n"
+	    "      --no-color     no colour, as with NO_COLOR set\n"
 	    "  -V, --version      print the version and exit\n"
 	    "  -h, --help         print this, or what a command takes\n"
 	    "\n",
@@ -213,6 +275,9 @@ read_options(struct tool *tool, int argc, char **argv)
 			break;
 		case 'v':
 			tool->is_verbose = true;
+			break;
+		case TOOL_NO_COLOUR:
+			tool->is_colour = false;
 			break;
 		case 'V':
 			printf("%s %s\n", NAME, VULNBUS_VERSION);

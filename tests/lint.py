@@ -94,7 +94,7 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 
 KAFKA_DOORS = {f"bridge/net/{n}.c"
                for n in ("kafka", "kafka_bounds", "kafka_consumer",
-                         "kafka_forward", "kafka_producer")}
+                         "kafka_describe", "kafka_forward", "kafka_producer")}
 DOORS = [
     (r"microhttpd\.h", {"bridge/net/http_server.c",
                         "bridge/net/http_request.c"}),
@@ -104,7 +104,8 @@ DOORS = [
     (r"jansson\.h", {"bridge/core/json.c"}),
     (r"msgpack(\.h|/.*)", {"bridge/core/msgpack.c"}),
     (r"yaml\.h", {"bridge/core/yaml.c"}),
-    (r"openssl/.*", {"bridge/core/crypto.c"}),
+    (r"openssl/.*", {"bridge/core/crypto.c",
+                     "bridge/core/crypto_private.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
     (r"cmocka\.h", re.compile(r"tests/unit/")),
 ]

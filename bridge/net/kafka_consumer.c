@@ -20,6 +20,7 @@ struct kafka_consumer {
 	void *arg;
 	char *topic;
 	bool is_member;
+	bool is_strict;
 	bool is_closing; /* partitions that still come are not taken */
 };
 
@@ -151,6 +152,7 @@ kafka_consumer_open(const struct kafka_consumer_options *options,
 	consumer->on_assign = options->on_assign;
 	consumer->on_revoke = options->on_revoke;
 	consumer->arg = options->arg;
+	consumer->is_strict = options->is_strict;
 	consumer->is_member = options->group_id != NULL &&
 			      options->topic != NULL;
 	status = configure(options, &conf, err);
@@ -238,6 +240,7 @@ read_record(const rd_kafka_message_t *message, struct kafka_record *out)
 		    message->key_len },
 		.value = { message->payload == NULL ? "" : message->payload,
 		    message->len },
+		.is_tombstone = message->payload == NULL,
 	};
 	read_headers(message, out);
 }
@@ -270,8 +273,13 @@ kafka_consumer_poll(struct kafka_consumer *consumer, uint32_t ms,
 		status = error_set(err, STATUS_FATAL, "kafka: %s",
 		    rd_kafka_message_errstr(message));
 	} else {
-		status = error_set(err, STATUS_UNAVAILABLE, "kafka: %s",
-		    rd_kafka_message_errstr(message));
+		status = error_set(err,
+		    consumer->is_strict &&
+			    message->err ==
+				RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+			? STATUS_UNPROVED
+			: STATUS_UNAVAILABLE,
+		    "kafka: %s", rd_kafka_message_errstr(message));
 	}
 	rd_kafka_message_destroy(message);
 	return status;

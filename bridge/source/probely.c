@@ -392,6 +392,7 @@ const struct source source_probely = {
 	    .alias = alias },
 	.severities = severities,
 	.states = states,
+	.webhooks = probely_webhooks,
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = probely_enrich,

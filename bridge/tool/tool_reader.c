@@ -65,6 +65,7 @@ open_channel(struct reader *r, const struct reader_options *options,
 		    &(struct kafka_consumer_options){
 			.config = options->config,
 			.client = "vulnbus-tool",
+			.is_strict = true,
 		    },
 		    &channel->consumer, err);
 	if (status == STATUS_OK && options->is_from_end)

@@ -3,8 +3,8 @@
  * What producers, consumers and the topic administration share: how a client
  * is configured, a record on the wire, and the embedded broker.
  *
- * librdkafka has five doors: kafka.c, kafka_producer.c, kafka_consumer.c,
- * kafka_bounds.c and kafka_forward.c. */
+ * librdkafka has six doors: kafka.c, kafka_producer.c, kafka_consumer.c,
+ * kafka_bounds.c, kafka_describe.c and kafka_forward.c. */
 #ifndef VULNBUS_KAFKA_H
 #define VULNBUS_KAFKA_H
 
@@ -25,6 +25,7 @@ struct kafka_record {
 	int64_t timestamp_ms; /* CreateTime */
 	struct view key;
 	struct view value;
+	bool is_tombstone; /* of a record read: no value, not an empty one */
 	struct kafka_header headers[KAFKA_HEADERS_MAX];
 	size_t header_count;
 };

@@ -160,6 +160,15 @@ struct source_reconciliation {
 	struct view (*alias)(struct event *event, size_t index);
 };
 
+/* A webhook as the vendor documents it, to try an ingress with. In its body,
+ * which is JSON, "{uuid}" and "{now}" (RFC 3339) stand for texts, and any other
+ * "{name}" for a text of digits, that are new each time; "{name=VALUE}" for
+ * VALUE, a text, an integer or a boolean, unless another one is given. */
+struct source_webhook {
+	const char *kind; /* as normalise has it; NULL ends the list */
+	const char *body;
+};
+
 /* A vendor's word, in any case, and ours. */
 struct source_word {
 	const char *theirs; /* NULL ends the list */
@@ -182,6 +191,10 @@ struct source {
 	 * completed, failed or canceled. NULL: it has none. */
 	const struct source_word *severities;
 	const struct source_word *states;
+
+	/* All that it documents, the most usual first. A signed one's body is
+	 * the claims without the stamp. */
+	const struct source_webhook *webhooks;
 
 	/* Which column of a CSV file names the severity; NULL for none. */
 	const char *severity_column;

@@ -32,13 +32,15 @@ struct tool_command {
 };
 
 /* For every command's list of options; short ones stand in front. */
+#define TOOL_NO_COLOUR     256
 #define TOOL_SHORT_OPTIONS "c:vh"
-#define TOOL_LONG_OPTIONS                           \
-	{ "config", required_argument, NULL, 'c' }, \
-	    { "verbose", no_argument, NULL, 'v' },  \
-	    { "help", no_argument, NULL, 'h' },     \
-	{                                           \
-		NULL, 0, NULL, 0                    \
+#define TOOL_LONG_OPTIONS                                      \
+	{ "config", required_argument, NULL, 'c' },            \
+	    { "verbose", no_argument, NULL, 'v' },             \
+	    { "no-color", no_argument, NULL, TOOL_NO_COLOUR }, \
+	    { "help", no_argument, NULL, 'h' },                \
+	{                                                      \
+		NULL, 0, NULL, 0                               \
 	}
 
 #define TOOL_OPTION_END  (-1)
@@ -84,7 +86,8 @@ tool_catch_signals(void);
 bool
 tool_is_interrupted(void);
 
-/* Standard output can no longer be written: its reader has gone. */
+/* Standard output can no longer be written: its reader has gone, which is
+ * known even while there is nothing to write. */
 bool
 tool_is_output_gone(void);
 
@@ -114,6 +117,7 @@ tool_command_f tool_tail;
 tool_command_f tool_replay;
 tool_command_f tool_export;
 tool_command_f tool_register;
+tool_command_f tool_send;
 tool_command_f tool_demo;
 
 #endif
