@@ -170,6 +170,50 @@ def test_topics_are_those_of_the_programs():
     } for short, cleanup, days in table}
 
 
+def rights(user):
+    """What a KafkaUser may do to what, as the authorizer understands it: Read and Write imply Describe."""
+    found = set()
+    for acl in user["spec"]["authorization"]["acls"]:
+        place = tuple(acl["resource"][key] for key in ("type", "name", "patternType"))
+        found |= {(*place, operation) for operation in acl["operations"]}
+        if {"Read", "Write"} & set(acl["operations"]):
+            found.add((*place, "Describe"))
+    return found
+
+
+def covers(held, wanted):
+    kind, name, pattern, operation = wanted
+    return any(h[0] == kind and h[3] == operation and (
+        h[1:3] == (name, pattern) or h[2] == "prefix" and name.startswith(h[1])) for h in held)
+
+
+@pytest.mark.parametrize("role", ["ingress", "enricher"])
+@pytest.mark.parametrize("create", [True, False])
+def test_users_have_the_rights_that_the_tool_names(role, create, tmp_path):
+    """`vulnbus topics --acls` names what is needed, and no more; the chart says the same in fewer lines."""
+    more = tmp_path / "more.yaml"
+    more.write_text(yaml.safe_dump({"strimzi": {"topics": {"enabled": not create}}}))
+    made = objects(render(ROOT / "deploy/helm/ci/everything.yaml", more))
+    text = next(it["data"]["vulnbus.yaml"] for it in made
+                if it["kind"] == "ConfigMap" and it["metadata"]["name"] == f"r-vulnbus-{role}")
+    path = with_files(text, tmp_path / "files")
+    done = subprocess.run([BUILD / "vulnbus", "-c", path, "topics", "--acls", "strimzi"], capture_output=True,
+                          text=True, timeout=60, env={**os.environ, "POD_NAME": f"r-vulnbus-{role}-0"})
+    assert done.returncode == 0, done.stderr
+    if role == "ingress":   # of the other's settings its file says nothing
+        assert "acme-enricher" not in text
+    named = {it["metadata"]["name"]: it for it in objects(done.stdout)}[f"vulnbus-{role}"]
+    held = rights(next(it for it in made if it["kind"] == "KafkaUser" and it["metadata"]["name"] == f"r-vulnbus-{role}"))
+    wanted = rights(named)
+    assert not [each for each in wanted if not covers(held, each)]
+    # Of a prefix, each topic; else the very same.
+    topics = {each[1] for each in wanted if each[0] == "topic"}
+    asked = {(kind, topic, "literal", operation) for kind, name, pattern, operation in held if kind == "topic"
+             for topic in topics if topic == name or pattern == "prefix" and topic.startswith(name)}
+    asked |= {each for each in held if each[0] != "topic"}
+    assert not [each for each in asked if not covers(wanted, each)]
+
+
 def test_alerts_and_scraping_agree_on_names():
     made = objects(render(ROOT / "deploy/helm/ci/everything.yaml"))
     monitor, rules = (next(it for it in made if it["kind"] == kind) for kind in ("ServiceMonitor", "PrometheusRule"))
