@@ -76,6 +76,7 @@ def described():
             place(config, name.split("."), schema_of(name, kind))
     source["properties"]["hook"]["required"] = ["secret"]
     source["properties"]["name"]["pattern"] = "^[a-z0-9-]+$"
+    config["required"] = ["kafka", "topics", "ingress", "enricher"]
     config["properties"]["kafka"]["required"] = ["bootstrap_servers"]
     return config, source
 

@@ -3,6 +3,7 @@
 runc. Everything is kept under build/deploy, so what has not changed is not built again."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -11,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACE = (ROOT / "build/deploy").resolve()
 STORAGE = ["--root", str(PLACE / "storage/root"), "--runroot", str(PLACE / "storage/run"),
            "--storage-driver", "overlay"]
-RELEASE = "trixie"
+RELEASE = os.environ.get("VULNBUS_IMAGE_RELEASE", "trixie")   # or bookworm
 BASE = f"localhost/debian:{RELEASE}-slim"
-IMAGE = "localhost/vulnbus:test"
+IMAGE = f"localhost/vulnbus:{RELEASE}"
 VERSION = re.search(r'VULNBUS_VERSION "(.*)"', (ROOT / "include/vulnbus/version.h").read_text())[1]
 # Raising limits needs a right that not every machine gives; these are below any ceiling.
 CONTAINERS_CONF = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
@@ -102,7 +103,7 @@ class Mounted:
 
 def make_bare(image):
     """The image without any program but ours: no shell, no tool, nothing to start."""
-    name = "localhost/vulnbus:bare"
+    name = f"{image}-bare"
     container = buildah("from", "--pull-never", image)
     root = Path(buildah("mount", container))
     for folder in ("usr/bin", "usr/sbin"):

@@ -3,6 +3,8 @@
 does not know is adapted here, and what a kubelet would do besides (probes, the end of a pod) these tests do."""
 
 import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,7 @@ class Pods:
         self.prefix = f"test-{secrets.token_hex(4)}"
         self.name = f"r{secrets.token_hex(3)}"
         self.ports = dict(zip((8080, 9464, 9465), free_ports(3)))
-        self.started = []
+        self.started = {}
         self._write_secrets()
         repository, tag = image.rsplit(":", 1)
         more = dict(more or {})
@@ -100,7 +102,7 @@ class Pods:
         path.write_text(pyyaml.safe_dump_all(documents))
         # It says which pod and which container it made; their names differ from version to version.
         said = podman("kube", "play", "--network", "host", path)
-        self.started.append(path)
+        self.started[name] = path
         return said.split()[-1]
 
     def start(self, role):
@@ -153,6 +155,17 @@ class Pods:
         except requests.RequestException:
             return False
 
+    def end(self, role, container):
+        """As a kubelet ends a pod: SIGTERM, and only after the grace period the kill."""
+        grace = self.workload(role)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        podman("stop", "-t", grace, container)
+        assert podman("inspect", "--format", "{{.State.ExitCode}}", container) == "0", self.log(container)
+
+    def restart(self, role, container):
+        self.end(role, container)
+        podman("kube", "down", self.started.pop(role))
+        return self.start(role)
+
     def log(self, container):
         return containers.podman("logs", container)
 
@@ -162,7 +175,7 @@ class Pods:
             headers={"Authorization": f"Signed {self.source.token(**claims)}"})
 
     def close(self):
-        for path in self.started:
+        for path in self.started.values():
             podman("kube", "down", path)
         podman("volume", "prune", "--force")   # of this storage, which is the tests' own
         self.tap.close()
@@ -193,11 +206,49 @@ def test_a_webhook_becomes_a_record(pods, spool):
     assert answer.status_code == 202, (answer.status_code, it.log(running["ingress"]))
     record = it.tap.one("scans", event_id=f"acme-vdr:scan:{number}:1:done", within=40)
     assert record.value["scan"]["status"] == "completed"
-    # The end of a pod: within its grace period, in order.
     for role, container in running.items():
-        grace = it.workload(role)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-        podman("stop", "-t", grace, container)
-        assert podman("inspect", "--format", "{{.State.ExitCode}}", container) == "0", it.log(container)
+        it.end(role, container)
+
+
+def test_restarts_lose_nothing(pods):
+    """Webhooks go on while both pods are replaced by new ones of the same name, one after the other."""
+    it = pods({"config": {"enricher": {"session_timeout": "30s"}}})
+    running = {role: it.start(role) for role in ("ingress", "enricher")}
+    numbers, ended = [], threading.Event()
+
+    def call():
+        while not ended.is_set():
+            number = str(secrets.randbits(40))
+            it.source.stub.scan(number)
+            try:
+                answer = it.post(kind="scan", id=number, status="done", attemptNumber=1)
+            except requests.ConnectionError:   # another pod's turn, where there are several
+                continue
+            assert answer.status_code in (202, 503), answer.status_code
+            if answer.status_code == 202:
+                numbers.append(number)
+
+    def carried():
+        return len(numbers)
+
+    def more():
+        before = carried()
+        until(lambda: carried() >= before + 20, "webhooks are taken", 30)
+
+    with ThreadPoolExecutor(1) as pool:
+        calls = pool.submit(call)
+        try:
+            more()
+            for role in ("enricher", "ingress", "enricher"):
+                running[role] = it.restart(role, running[role])
+                more()
+        finally:
+            ended.set()
+        calls.result()
+    it.tap.wait("scans", len(set(numbers)), within=60)
+    it.tap.drain()
+    seen = [record.value["scan"]["id"] for record in it.tap.records["scans"]]
+    assert len(seen) == len(set(seen)) and set(numbers) <= set(seen), (len(numbers), len(seen))
 
 
 @pytest.mark.parametrize("key", ["the source's", "another"])
