@@ -238,6 +238,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 clean: ## remove build/
-	rm -rf $(BUILD)
+	$(if $(wildcard $(BUILD)/deploy/storage),$(AS_ROOT)) rm -rf $(BUILD)
 
 .PHONY: all deps test-deps check unit system chaos chaos-check outage test check-deploy check-chart check-image chart-files asan tsan lint model format demo demo-check bench help clean fuzz corpora
