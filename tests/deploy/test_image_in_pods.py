@@ -20,7 +20,7 @@ import chart
 import containers
 from containers import podman
 from daemons import Source
-from kafka import free_ports
+from kafka import Broker, free_ports
 from reader import Tap
 from signing import Signer
 from waiting import until
@@ -39,6 +39,7 @@ class Pods:
         self.name = f"r{secrets.token_hex(3)}"
         self.ports = dict(zip((8080, 9464, 9465), free_ports(3)))
         self.started = {}
+        self.claims = set()
         self._write_secrets()
         repository, tag = image.rsplit(":", 1)
         more = dict(more or {})
@@ -117,8 +118,10 @@ class Pods:
             spec = self._pod(template["spec"])
             for claim in made["spec"].get("volumeClaimTemplates", []):
                 claim_name = f"{claim['metadata']['name']}-{name}"
-                documents.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
-                                  "metadata": {"name": claim_name}, "spec": claim["spec"]})
+                if claim_name not in self.claims:   # a pod that comes again finds its volume
+                    documents.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                                      "metadata": {"name": claim_name}, "spec": claim["spec"]})
+                    self.claims.add(claim_name)
                 spec["volumes"] = spec["volumes"] + [{"name": claim["metadata"]["name"],
                                                       "persistentVolumeClaim": {"claimName": claim_name}}]
             documents.append({"apiVersion": "v1", "kind": "Pod",
@@ -186,8 +189,8 @@ class Pods:
 def pods(tmp_path, broker, image):
     made = []
 
-    def make(more=None):
-        made.append(Pods(tmp_path, broker, image, more))
+    def make(more=None, kafka=broker):
+        made.append(Pods(tmp_path, kafka, image, more))
         return made[-1]
 
     yield make
@@ -208,6 +211,30 @@ def test_a_webhook_becomes_a_record(pods, spool):
     assert record.value["scan"]["status"] == "completed"
     for role, container in running.items():
         it.end(role, container)
+
+
+def test_the_spool_outlives_its_pod(pods, tmp_path_factory):
+    """What was taken while Kafka was away is on the volume, and the next pod of that name sends it."""
+    kafka = Broker(tmp_path_factory.mktemp("own"))
+    kafka.start()
+    try:
+        it = pods({"ingress": {"spool": {"enabled": True, "maxSize": "16MiB"}}}, kafka)
+        ingress = it.start("ingress")
+        kafka.stop()
+        number = str(secrets.randbits(40))
+        it.source.stub.scan(number)
+        answer = it.post(kind="scan", id=number, status="done", attemptNumber=1)
+        assert answer.status_code == 202, it.log(ingress)
+        it.end("ingress", ingress)
+        podman("kube", "down", it.started.pop("ingress"))
+        kafka.start()
+        assert not it.tap.find("events")
+        it.start("ingress")
+        it.start("enricher")
+        record = it.tap.one("scans", event_id=f"acme-vdr:scan:{number}:1:done", within=60)
+        assert record.value["scan"]["id"] == number
+    finally:
+        kafka.stop()
 
 
 def test_restarts_lose_nothing(pods):
