@@ -194,7 +194,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system and packag
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
-	@$(MAKE) --no-print-directory check-deploy
+	@$(MAKE) --no-print-directory check-monitoring
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
@@ -233,6 +233,36 @@ outage: $(VENV)/.ready $(KAFKA_JARS)/.ready all $(OUT)/bench-load ## full load w
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
 		$(PY) tests/chaos/outage.py --seconds $(or $(S),60)
 
+# Containers need root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
+DEPLOY_PYTEST = env PYTHONPATH=$(BUILD)/deploy/python VULNBUS_BUILD=$(CURDIR)/$(OUT) \
+	VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) -m pytest -q
+
+check-deploy: check-monitoring check-chart check-image ## all of deploy/ but the package
+
+check-chart: ## render the chart, let others judge it; the compose file too
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all
+	@tests/install-dependencies chart
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(DEPLOY_PYTEST) tests/deploy/test_chart.py tests/deploy/test_compose.py
+
+check-image: ## build the image, look into it, run it, alone and as the chart's pods
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all
+	@tests/install-dependencies chart
+	@tests/install-dependencies image
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(AS_ROOT) $(DEPLOY_PYTEST) tests/deploy/test_image.py tests/deploy/test_image_in_pods.py
+
+$(BUILD)/deploy/.tools: tests/deploy/install-tools tests/deploy/requirements.txt \
+		$(wildcard tests/deploy/admission/*) | $(VENV)/.ready
+	@tests/deploy/install-tools $(BUILD)/deploy $(CURDIR)/$(PY)
+	@touch $@
+
+chart-files: all ## what in the chart is made from the programs and from deploy/
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) $(PY) tests/deploy/chart_files.py
+
 test: unit system ## unit and system tests
 
 asan: ## unit and system tests under AddressSanitizer and UBSan
@@ -261,7 +291,7 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 binaries: all ## how the programs are hardened, and that another folder makes the same ones
 	@python3 tests/binaries.py $(OUT)
 
-check-deploy: $(PROMTOOL) $(OUT)/vulnbus ## what is in deploy/: alerts, dashboard, table of metrics
+check-monitoring: $(PROMTOOL) $(OUT)/vulnbus ## alerts, dashboard, run book, table of metrics
 	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
 
 metrics: $(OUT)/vulnbus ## write deploy/metrics.md anew
@@ -347,4 +377,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy metrics
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make check-deploy`: the metrics' table, the alerts and the dashboard agree with each other and the code.
+"""`make check-monitoring`: the metrics' table, the alerts and the dashboard agree with each other and the code.
 
 What needs the daemons' real /metrics is in tests/system/test_metrics.py, which takes its tools from here.
 """
