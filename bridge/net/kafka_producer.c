@@ -169,21 +169,29 @@ headers_of(const struct kafka_record *record)
 	return headers;
 }
 
-static enum status
-status_of(rd_kafka_resp_err_t code)
+enum status
+kafka_judge_send(int code, const char *topic, struct error *err)
 {
+	enum status status;
+
 	switch (code) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
 		return STATUS_OK;
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-		return STATUS_UNAVAILABLE;
+		status = STATUS_UNAVAILABLE;
+		break;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		return STATUS_TOO_LARGE;
+		status = STATUS_TOO_LARGE;
+		break;
 	case RD_KAFKA_RESP_ERR__STATE:
-		return STATUS_ABORTED;
+		status = STATUS_ABORTED;
+		break;
 	default:
-		return STATUS_FATAL;
+		status = STATUS_FATAL;
+		break;
 	}
+	return error_set(
+	    err, status, "kafka: %s: %s", topic, rd_kafka_err2str(code));
 }
 
 enum status
@@ -207,11 +215,9 @@ kafka_producer_send(struct kafka_producer *producer,
 	    RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
 	    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 	    RD_KAFKA_V_OPAQUE(record_arg), RD_KAFKA_V_END);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return STATUS_OK;
-	rd_kafka_headers_destroy(headers);
-	return error_set(err, status_of(code), "kafka: %s: %s", record->topic,
-	    rd_kafka_err2str(code));
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_headers_destroy(headers);
+	return kafka_judge_send(code, record->topic, err);
 }
 
 void
