@@ -6,28 +6,43 @@ BUILD   := build
 OUT     := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
 VENV    := $(BUILD)/venv
 PY      := $(VENV)/bin/python
+PROMTOOL := $(BUILD)/promtool
 KAFKA_JARS := $(BUILD)/kafka
+NODE    := $(BUILD)/node
+GO      := $(BUILD)/go
 
 CC      ?= gcc
 # make V=1 shows the commands.
 say      = $(if $(V),,@echo "  $(1)	$@";)
+# Those of the options that this compiler knows for this machine.
+if-known = $(foreach o,$(1),$(shell echo 'int x;' | \
+	$(CC) -Werror $(o) -x c -c -o /dev/null - 2>/dev/null && echo $(o)))
 PACKAGES := rdkafka libmicrohttpd gnutls jansson libcurl libcrypto yaml-0.1 libssl sqlite3
 # msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
 MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion \
 	-Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
-	-Wimplicit-fallthrough -Wvla
-HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+	-Wimplicit-fallthrough -Wvla -Werror=format-security -Werror=implicit \
+	-Werror=incompatible-pointer-types -Werror=int-conversion \
+	$(call if-known,-Wtrampolines -Wbidi-chars=any)
+# What OpenSSF's Compiler Options Hardening Guide for C and C++ asks for;
+# tests/system/test_binaries.py looks for it in the binaries.
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
+	-fno-delete-null-pointer-checks -fno-strict-overflow \
+	-fno-strict-aliasing \
+	$(call if-known,-fcf-protection=full -mbranch-protection=standard)
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude $(CPPFLAGS)
-OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+	$(call if-known,-ftrivial-auto-var-init=zero)
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-fsanitize=address,undefined,fuzzer-no-link
-LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
+	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LINK_asan := -fsanitize=address,undefined
 LINK_tsan = -fsanitize=thread $(THREADS)
 LINK_coverage := --coverage
@@ -47,6 +62,10 @@ LIB     := $(OUT)/libvulnbus.a
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 PROGRAMS := $(OUT)/vulnbus-ingress $(OUT)/vulnbus-enricher $(OUT)/vulnbus
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+MANUALS := $(patsubst deploy/man/%,$(OUT)/man/%,$(wildcard deploy/man/*.[1-8]))
+VERSION  = $(shell sed -n 's/.*VULNBUS_VERSION "\(.*\)".*/\1/p' include/vulnbus/version.h)
+# Of the last commit: the same commit gives the same files.
+EPOCH    = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y include/vulnbus/version.h))
 TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -56,15 +75,15 @@ MAKEFLAGS += --no-builtin-rules
 THREADS := $(if $(filter tsan,$(VARIANT)),$(call obj,tests/tsan/threads.c))
 $(PROGRAMS) $(TESTS): | $(THREADS)
 
-all: $(PROGRAMS) ## build the three programs into build/
+all: $(PROGRAMS) $(MANUALS) ## build the three programs and their manuals into build/
 
 $(OUT)/vulnbus-ingress: $(call obj,bridge/ingress.c bridge/port.c bridge/webhook.c bridge/delivery.c bridge/answer.c) $(LIB)
-$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c) $(LIB)
+$(OUT)/vulnbus-enricher: $(call obj,bridge/enricher.c bridge/worker.c bridge/intake.c bridge/outcome.c bridge/reconcile.c bridge/sweep.c bridge/sweep_page.c bridge/transaction.c bridge/authorisation.c bridge/measure.c) $(LIB)
 $(OUT)/vulnbus: $(call obj,bridge/vulnbus.c $(TOOL)) $(LIB)
 $(PROGRAMS):
 	$(call say,LINK)$(CC) $(CFLAGS_ALL) $(LINK_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LDLIBS_ALL)
 
-$(LIB): $(call obj,$(SHARED)) $(OUT)/obj/source_list.o
+$(LIB): $(call obj,$(SHARED)) $(OUT)/obj/source_list.o $(OUT)/obj/status_page.o
 	@rm -f $@
 	$(call say,AR)ar rcsD $@ $(sort $^)
 
@@ -79,7 +98,13 @@ $(OUT)/obj/source_list.c: $(SOURCES) Makefile
 		echo "	&source_$$(echo $$s | tr - _),"; done; \
 	echo '	NULL,'; echo '};'; } > $@
 
-$(OUT)/obj/source_list.o: $(OUT)/obj/source_list.c
+# The page is one file for a browser, and one text for the program.
+$(OUT)/obj/status_page.c: bridge/flow/status_page.html
+	@mkdir -p $(@D)
+	@{ echo 'extern const char status_page[];'; echo 'const char status_page[] ='; \
+	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
+
+$(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 $(OUT)/obj/%.o: %.c
@@ -100,7 +125,17 @@ $(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
 $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Keys, commands and options are the programs' own tables.
+$(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
+	@mkdir -p $(@D)
+	@$(OUT)/vulnbus config-reference --mdoc > $@.keys
+	@$(OUT)/vulnbus help --mdoc > $@.commands
+	@sed -e '/^@KEYS@$$/{r $@.keys' -e 'd}' -e '/^@COMMANDS@$$/{r $@.commands' -e 'd}' \
+		-e 's/@VERSION@/$(VERSION)/' \
+		-e "s/@DATE@/$$(LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y')/" $< > $@
+	@rm $@.keys $@.commands
+
+-include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)
 
 # --- what the checks need ---------------------------------------------------
 
@@ -109,7 +144,11 @@ deps: ## install what building and testing needs (Debian, as root or with sudo)
 
 test-deps: deps ## and what the system tests need: a venv and Apache Kafka
 	@tests/install-dependencies test
-	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready
+	@$(MAKE) --no-print-directory $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL)
+
+$(PROMTOOL):
+	@mkdir -p $(@D)
+	@tests/install-dependencies promtool $@
 
 $(VENV)/.ready: tests/requirements.txt
 	@echo "installing the Python packages of tests/requirements.txt"
@@ -123,28 +162,61 @@ $(KAFKA_JARS)/.ready: tests/kafka/pom.xml
 	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA_JARS)
 	@touch $@
 
+# Other people's readers. Go keeps its modules read-only unless told otherwise, and would fetch another
+# Go for a module that asks for one.
+GO_ENV  := GOPATH=$(CURDIR)/$(GO) GOCACHE=$(CURDIR)/$(GO)/cache GOFLAGS=-modcacherw GOTOOLCHAIN=local
+READERS := $(NODE)/.ready $(GO)/.ready
+WITH_READERS := VULNBUS_NODE=$(CURDIR)/$(NODE) VULNBUS_GO=$(CURDIR)/$(GO)
+
+$(NODE)/.ready: tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
+	@echo "installing the npm packages of tests/node"
+	@mkdir -p $(NODE)
+	@cp $^ $(NODE)
+	@cd $(NODE) && npm ci --loglevel=error
+	@touch $@
+
+$(GO)/.ready: tests/go/go.mod tests/go/go.sum $(wildcard tests/go/*/*.go)
+	@echo "building the Go programs of tests/go"
+	@mkdir -p $(GO)
+	@cd tests/go && $(GO_ENV) go build -o $(CURDIR)/$(GO)/bin/ ./...
+	@touch $@
+
 # --- checks -----------------------------------------------------------------
 
 CHAOS = VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 	$(PY) tests/chaos/chaos.py
 
-check: ## everything .ci/run does: install, build, lint, unit and system tests
+check: ## everything .ci/run does: install, build, lint, unit, system and package tests
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
+	@$(MAKE) --no-print-directory schemas
+	@$(MAKE) --no-print-directory check-monitoring
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
+	@$(MAKE) --no-print-directory check-package
 
 unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
 
-system: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## system tests (pytest, a real Kafka)
-	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL) all ## system tests (pytest, a real Kafka)
+	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(WITH_READERS) \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
+
+schemas: $(VENV)/.ready $(READERS) ## the schemas, by validators of three languages, and their versioning law
+	@TZ=UTC $(WITH_READERS) $(PY) -m pytest -q tests/schemas
+
+examples: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## write the examples of schemas/ and README.md: what the programs make
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC VULNBUS_WRITE_EXAMPLES=1 \
+		$(PY) -m pytest -q tests/system/test_examples.py
+
+release-schemas: $(VENV)/.ready ## keep today's schemas as those of this version: schemas/released/
+	@$(PY) tests/schemas/law.py --release
 
 chaos: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the promises under faults: S=120 SEED=7 MODE=three|one|both
 	@$(CHAOS) --seconds $(or $(S),60) $(addprefix --seed ,$(SEED)) --mode $(or $(MODE),three) \
@@ -153,9 +225,43 @@ chaos: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the promises under faults: S=1
 chaos-check: $(VENV)/.ready $(KAFKA_JARS)/.ready all ## the same, short, with a fixed seed
 	@$(CHAOS) --seconds 32 --seed 4340 --mode three
 
+check-package: $(VENV)/.ready $(KAFKA_JARS)/.ready ## the package in clean Debian systems: RELEASES="bookworm trixie"; as root
+	@tests/install-dependencies roots
+	@VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) tests/package/check.py $(RELEASES)
+
 outage: $(VENV)/.ready $(KAFKA_JARS)/.ready all $(OUT)/bench-load ## full load while Kafka is away: memory, answers (S=600)
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
 		$(PY) tests/chaos/outage.py --seconds $(or $(S),60)
+
+# Containers need root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
+DEPLOY_PYTEST = env PYTHONPATH=$(BUILD)/deploy/python VULNBUS_BUILD=$(CURDIR)/$(OUT) \
+	VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) -m pytest -q
+
+check-deploy: check-monitoring check-chart check-image ## all of deploy/ but the package
+
+check-chart: ## render the chart, let others judge it; the compose file too
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all
+	@tests/install-dependencies chart
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(DEPLOY_PYTEST) tests/deploy/test_chart.py tests/deploy/test_compose.py
+
+check-image: ## build the image, look into it, run it, alone and as the chart's pods
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory all
+	@tests/install-dependencies chart
+	@tests/install-dependencies image
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(AS_ROOT) $(DEPLOY_PYTEST) tests/deploy/test_image.py tests/deploy/test_image_in_pods.py
+
+$(BUILD)/deploy/.tools: tests/deploy/install-tools tests/deploy/requirements.txt \
+		$(wildcard tests/deploy/admission/*) | $(VENV)/.ready
+	@tests/deploy/install-tools $(BUILD)/deploy $(CURDIR)/$(PY)
+	@touch $@
+
+chart-files: all ## what in the chart is made from the programs and from deploy/
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) $(PY) tests/deploy/chart_files.py
 
 test: unit system ## unit and system tests
 
@@ -182,11 +288,72 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
+binaries: all ## how the programs are hardened, and that another folder makes the same ones
+	@python3 tests/binaries.py $(OUT)
+
+check-monitoring: $(PROMTOOL) $(OUT)/vulnbus ## alerts, dashboard, run book, table of metrics
+	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
+
+metrics: $(OUT)/vulnbus ## write deploy/metrics.md anew
+	@$(OUT)/vulnbus metrics-reference > deploy/metrics.md
+
 model: ## the take-over protocol, every interleaving of it (spin)
 	@python3 tests/model/check.py
 
 format: $(VENV)/.ready ## rewrite the C files as .clang-format has it
 	@$(VENV)/bin/clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+# --- installation -----------------------------------------------------------
+
+# By the FHS: daemons are /usr/sbin's, what anybody may run /usr/bin's. The
+# configuration is /etc/vulnbus/vulnbus.yaml whatever PREFIX says; make install
+# leaves it alone.
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+SHAREDIR ?= $(PREFIX)/share
+UNITDIR  ?= $(LIBDIR)/systemd/system
+ZSHDIR   ?= $(SHAREDIR)/zsh/site-functions
+# Everybody may read it, whatever the caller's umask.
+OPEN     := umask 022;
+
+install: all ## install under PREFIX (/usr/local); DESTDIR=folder for packages
+	install -D -t $(DESTDIR)$(PREFIX)/sbin $(filter-out $(OUT)/vulnbus,$(PROGRAMS))
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(OUT)/vulnbus
+	set -e; for page in $(MANUALS); do \
+		install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/man/man$${page##*.} $$page; done
+	install -D -m 644 -t $(DESTDIR)$(LIBDIR)/sysusers.d deploy/sysusers.d/vulnbus.conf
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SHAREDIR)/vulnbus/schemas $(DESTDIR)$(ZSHDIR) \
+		$(DESTDIR)$(SHAREDIR)/bash-completion/completions \
+		$(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d \
+		$(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples
+	$(OPEN) set -e; for unit in $(notdir $(wildcard deploy/systemd/*.service)); do \
+		sed 's|/usr/sbin/|$(PREFIX)/sbin/|' deploy/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; done
+	$(OPEN) cd schemas && find . -name '*.json' -o -name '*.yaml' | while read -r file; do \
+		install -D -m 644 $$file $(abspath $(DESTDIR)/$(SHAREDIR))/vulnbus/schemas/$$file || \
+		exit 1; done
+	$(OPEN) $(OUT)/vulnbus completion bash > $(DESTDIR)$(SHAREDIR)/bash-completion/completions/vulnbus
+	$(OPEN) $(OUT)/vulnbus completion zsh > $(DESTDIR)$(ZSHDIR)/_vulnbus
+	$(OPEN) $(OUT)/vulnbus completion fish > $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/vulnbus.fish
+	$(OPEN) $(OUT)/vulnbus config-example > $(DESTDIR)$(SHAREDIR)/doc/vulnbus/examples/vulnbus.yaml
+
+# What install would put there is taken away, and the folders that are ours.
+uninstall: ## take away what install put there
+	@rm -rf $(BUILD)/uninstall
+	@$(MAKE) -s install DESTDIR=$(CURDIR)/$(BUILD)/uninstall >/dev/null
+	cd $(BUILD)/uninstall && find . -type f -printf '%P\n' | while read -r file; do \
+		rm -f "$(DESTDIR)/$$file"; done
+	cd $(BUILD)/uninstall && find . -depth -type d -path '*/vulnbus*' -printf '%P\n' | \
+		while read -r folder; do \
+		rmdir --ignore-fail-on-non-empty "$(DESTDIR)/$$folder"; done
+	@rm -rf $(BUILD)/uninstall
+
+deb: ## a Debian package, into build/deb/
+	@tests/install-dependencies build
+	@tests/install-dependencies package
+	@rm -rf $(BUILD)/deb
+	@deploy/debian/assemble $(BUILD)/deb/vulnbus
+	cd $(BUILD)/deb/vulnbus && dpkg-buildpackage -b -us -uc
+	lintian --fail-on error,warning $(BUILD)/deb/*.changes
 
 # --- use --------------------------------------------------------------------
 
@@ -208,6 +375,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 clean: ## remove build/
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system chaos chaos-check outage test asan tsan lint model format demo demo-check bench help clean fuzz corpora
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "vulnbus/metrics.h"
+#include "vulnbus/recent.h"
 #include "vulnbus/timestamp.h"
 
 #define FORWARDED_BYTES_MAX 65536
@@ -34,14 +35,24 @@ retry_after_s(const struct config *config, unsigned code)
 }
 
 void
-answer(struct http_request *request, const struct config *config,
-    const char *source, unsigned code)
+answer_count(const char *source, unsigned code)
 {
 	char text[8];
 
 	snprintf(text, sizeof(text), "%u", code);
 	metric_add(METRIC_WEBHOOKS, source, text, 1);
-	metric_answer_time(
+}
+
+void
+answer(struct http_request *request, const struct config *config,
+    const char *source, unsigned code, const char *why)
+{
+	if (code == 202)
+		recent_accepted(source, clock_wall_ms());
+	else if (source[0] != '\0')
+		recent_refused(source, clock_wall_ms(), code, why);
+	answer_count(source, code);
+	metric_observe(METRIC_ANSWER_TIME,
 	    clock_steady_us() - http_request_started_us(request));
 	http_request_answer(
 	    request, &(struct http_answer){ .code = code,

@@ -15,6 +15,7 @@
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/watch.h"
 #include "vulnbus/worker.h"
 
 #define SERVICE        "vulnbus-enricher"
@@ -29,6 +30,7 @@ struct enricher {
 	struct worker worker;
 	struct topics topics;
 	struct admin admin;
+	struct overview overview;
 	struct site *boot;
 	pthread_t signals;
 	int wake_fd; /* also the worker's event_fd */
@@ -39,18 +41,26 @@ struct enricher {
 	atomic_bool is_authorised;
 	atomic_llong round_at_ms; /* steady clock: when the last round began */
 	int64_t probed_at_ms;
+	struct watch watch;
+	bool is_kafka_new; /* other kafka.properties: a new session */
 };
+
+/* A round that does not end is one that waits for Kafka. */
+static bool
+is_stuck(struct enricher *e)
+{
+	return clock_steady_ms() - atomic_load(&e->round_at_ms) >=
+	       STUCK_AFTER_MS;
+}
 
 static bool
 is_ready(void *arg)
 {
 	struct enricher *e = arg;
 
-	/* A round that does not end is one that waits for Kafka. */
 	return !atomic_load(&e->is_stopping) && atomic_load(&e->is_assigned) &&
 	       atomic_load(&e->is_kafka_up) && atomic_load(&e->is_authorised) &&
-	       clock_steady_ms() - atomic_load(&e->round_at_ms) <
-		   STUCK_AFTER_MS;
+	       !is_stuck(e);
 }
 
 static void
@@ -84,14 +94,32 @@ take_signals(void *arg)
 			wake(e);
 			break;
 		case DAEMON_TICK:
+			if (is_stuck(e))
+				metric_set(METRIC_KAFKA_UP, NULL, NULL, 0);
 			break;
 		}
 	}
 	return NULL;
 }
 
+/* The one thread that makes clients is this one. */
 static void
-reload(struct enricher *e)
+put_in_force(struct enricher *e, struct site *site)
+{
+	watch_use(&e->watch, site->config, clock_steady_ms());
+	worker_use_site(&e->worker, site);
+	overview_use(&e->overview, site);
+	LOG_INFO("configuration reloaded",
+	    LOG_INT("sources", (int64_t)site->bindings.count));
+	if (config_is_same_kafka(e->boot->config, site->config))
+		return;
+	LOG_INFO("kafka.properties have changed, the session is begun again");
+	config_swap_kafka(e->boot->config, site->config);
+	e->is_kafka_new = true;
+}
+
+static void
+reload(struct enricher *e, bool is_asked)
 {
 	struct config *config = NULL;
 	struct site *site = NULL;
@@ -103,16 +131,22 @@ reload(struct enricher *e)
 	    e->boot->config->path, bindings_check, &config, &err);
 	if (status == STATUS_OK)
 		status = site_open(config, false, NULL, &site, &err);
-	if (status == STATUS_OK) {
-		worker_use_site(&e->worker, site);
-		LOG_INFO("configuration reloaded",
-		    LOG_INT("sources", (int64_t)site->bindings.count));
-	} else {
+	if (status == STATUS_OK)
+		put_in_force(e, site);
+	else if (watch_failed(&e->watch, &err) || is_asked)
 		LOG_WARN("configuration not reloaded, the old one stays",
 		    LOG_TEXT("error.message", err.text));
-	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, status == STATUS_OK);
+	metrics_note_reload(status == STATUS_OK ? site->config : NULL);
 	daemon_notify("READY=1");
+}
+
+static void
+reload_if_due(struct enricher *e)
+{
+	const bool is_asked = atomic_exchange(&e->is_reloading, false);
+
+	if (is_asked || watch_is_due(&e->watch, clock_steady_ms()))
+		reload(e, is_asked);
 }
 
 static bool
@@ -143,6 +177,8 @@ note_state(struct enricher *e)
 		    kafka_producer_probe(worker->commit.producer,
 			e->topics.names[TOPIC_EVENTS],
 			PROBE_MS) == KAFKA_THERE);
+		if (atomic_load(&e->is_kafka_up))
+			consume_measure(worker->consume);
 	}
 	metric_set(METRIC_KAFKA_UP, NULL, NULL, atomic_load(&e->is_kafka_up));
 }
@@ -153,10 +189,10 @@ run_session(struct enricher *e)
 	struct error err = { "" };
 	enum status status = STATUS_OK;
 
-	while (status == STATUS_OK && !atomic_load(&e->is_stopping)) {
+	while (status == STATUS_OK && !e->is_kafka_new &&
+	       !atomic_load(&e->is_stopping)) {
 		atomic_store(&e->round_at_ms, clock_steady_ms());
-		if (atomic_exchange(&e->is_reloading, false))
-			reload(e);
+		reload_if_due(e);
 		status = worker_round(&e->worker, ROUND_MS, &err);
 		note_state(e);
 	}
@@ -172,7 +208,12 @@ run(struct enricher *e)
 	struct error err;
 
 	while (!atomic_load(&e->is_stopping)) {
-		const enum status status = worker_open(&e->worker, &err);
+		enum status status;
+
+		/* Without a session too: it may be what mends it. */
+		reload_if_due(e);
+		e->is_kafka_new = false;
+		status = worker_open(&e->worker, &err);
 
 		if (status == STATUS_OK) {
 			run_session(e);
@@ -210,8 +251,10 @@ start(struct enricher *e, struct config *config, struct error *err)
 	atomic_store(&e->round_at_ms, clock_steady_ms());
 	if (pthread_create(&e->signals, NULL, take_signals, e) != 0)
 		return error_set(err, STATUS_NO_MEMORY, "no thread");
+	overview_init(&e->overview, SERVICE);
+	overview_use(&e->overview, e->boot);
 	e->admin = (struct admin){
-		.service = SERVICE, .is_ready = is_ready, .arg = e
+		.overview = &e->overview, .is_ready = is_ready, .arg = e
 	};
 	return admin_open(&e->admin, config->enricher.admin, err);
 }
@@ -229,19 +272,23 @@ main(int argc, char **argv)
 	if (exit_status >= 0)
 		return exit_status;
 	daemon_block_signals();
+	metrics_begin('E', SERVICE);
 	status = start(&enricher, config, &err);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, 1);
+	metrics_note_reload(enricher.boot->config);
+	watch_use(&enricher.watch, enricher.boot->config, clock_steady_ms());
 	daemon_notify("READY=1");
 	run(&enricher);
 	pthread_join(enricher.signals, NULL);
 	admin_close(&enricher.admin);
+	overview_clear(&enricher.overview);
 	grants_clear(&enricher.worker.grants);
 	site_release(enricher.worker.site);
 	site_release(enricher.boot);
+	watch_clear(&enricher.watch);
 	close(enricher.wake_fd);
 	LOG_INFO("stopped");
 	return EX_OK;

@@ -13,6 +13,7 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/port.h"
+#include "vulnbus/watch.h"
 
 #define SERVICE       "vulnbus-ingress"
 #define TICK_MS       1000
@@ -26,6 +27,8 @@ struct ingress {
 	struct topics topics;
 	struct http_server *server;
 	struct admin admin;
+	struct overview overview;
+	struct watch watch;
 };
 
 static bool
@@ -93,13 +96,31 @@ warn_of_fixed(const struct config *boot, const struct config *config)
 		config->ingress.answer_within_ms ||
 	    (boot->ingress.tls.certificate.path == NULL) !=
 		(config->ingress.tls.certificate.path == NULL))
-		LOG_WARN("kafka, topics, addresses, spool, answer_within and "
+		LOG_WARN("brokers, topics, addresses, spool, answer_within and "
 			 "whether there is TLS change at a restart");
+}
+
+static void
+put_in_force(struct ingress *ingress, struct site *fresh)
+{
+	pthread_mutex_lock(&ingress->webhooks.lock);
+	ingress->webhooks.site = fresh;
+	pthread_mutex_unlock(&ingress->webhooks.lock);
+	http_server_renew_tls(ingress->server, fresh->tls);
+	overview_use(&ingress->overview, fresh);
+	watch_use(&ingress->watch, fresh->config, clock_steady_ms());
+	warn_of_fixed(ingress->boot, fresh->config);
+	LOG_INFO("configuration reloaded",
+	    LOG_INT("sources", (int64_t)fresh->bindings.count));
+	if (config_is_same_kafka(ingress->boot, fresh->config))
+		return;
+	LOG_INFO("kafka.properties have changed, the client is renewed");
+	produce_renew(ingress->webhooks.deliveries.produce, fresh->config);
 }
 
 /* All or nothing: on any error the site in force stays. */
 static void
-reload(struct ingress *ingress)
+reload(struct ingress *ingress, bool is_asked)
 {
 	struct site *former = ingress->webhooks.site, *fresh = NULL;
 	struct config *config = NULL;
@@ -116,19 +137,12 @@ reload(struct ingress *ingress)
 		status = error_set(&err, STATUS_UNAVAILABLE,
 		    "earlier configurations are still in use");
 	}
-	if (status == STATUS_OK) {
-		pthread_mutex_lock(&ingress->webhooks.lock);
-		ingress->webhooks.site = fresh;
-		pthread_mutex_unlock(&ingress->webhooks.lock);
-		http_server_renew_tls(ingress->server, fresh->tls);
-		warn_of_fixed(ingress->boot, fresh->config);
-		LOG_INFO("configuration reloaded",
-		    LOG_INT("sources", (int64_t)fresh->bindings.count));
-	} else {
+	if (status == STATUS_OK)
+		put_in_force(ingress, fresh);
+	else if (watch_failed(&ingress->watch, &err) || is_asked)
 		LOG_WARN("configuration not reloaded, the old one stays",
 		    LOG_TEXT("error.message", err.text));
-	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, status == STATUS_OK);
+	metrics_note_reload(status == STATUS_OK ? fresh->config : NULL);
 	daemon_notify("READY=1");
 }
 
@@ -186,9 +200,11 @@ run(struct ingress *ingress)
 		case DAEMON_STOP:
 			return;
 		case DAEMON_RELOAD:
-			reload(ingress);
+			reload(ingress, true);
 			break;
 		case DAEMON_TICK:
+			if (watch_is_due(&ingress->watch, clock_steady_ms()))
+				reload(ingress, false);
 			break;
 		}
 		produce_tick(ingress->webhooks.deliveries.produce);
@@ -211,6 +227,7 @@ open_port(struct ingress *ingress, struct error *err)
 		.tls = ingress->webhooks.site->tls,
 		.on_headers = port_on_headers,
 		.on_request = port_on_request,
+		.on_refused = port_on_refused,
 		.arg = &ingress->webhooks,
 	};
 
@@ -276,9 +293,11 @@ start(struct ingress *ingress, struct config *config, struct error *err)
 	if (status == STATUS_OK)
 		status = deadlines_open(config->ingress.answer_within_ms,
 		    webhook_on_expired, webhooks, &webhooks->deadlines, err);
-	ingress->admin = (struct admin){
-		.service = SERVICE, .is_ready = is_ready, .arg = ingress
-	};
+	overview_init(&ingress->overview, SERVICE);
+	overview_use(&ingress->overview, webhooks->site);
+	ingress->admin = (struct admin){ .overview = &ingress->overview,
+		.is_ready = is_ready,
+		.arg = ingress };
 	if (status == STATUS_OK)
 		status = admin_open(
 		    &ingress->admin, config->ingress.admin, err);
@@ -298,7 +317,9 @@ stop(struct ingress *ingress)
 	for (size_t i = 0; i < RETIRED_MAX; i++)
 		site_close(&ingress->retired[i]);
 	site_close(&ingress->webhooks.site);
+	overview_clear(&ingress->overview);
 	config_free(ingress->boot);
+	watch_clear(&ingress->watch);
 }
 
 static enum status
@@ -321,13 +342,15 @@ main(int argc, char **argv)
 	if (exit_status >= 0)
 		return exit_status;
 	daemon_block_signals();
+	metrics_begin('I', SERVICE);
 	status = start(&ingress, config, &err);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		stop(&ingress);
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
 	}
-	metric_set(METRIC_RELOAD_OK, NULL, NULL, 1);
+	metrics_note_reload(ingress.boot);
+	watch_use(&ingress.watch, ingress.boot, clock_steady_ms());
 	produce_tick(ingress.webhooks.deliveries.produce);
 	daemon_notify("READY=1");
 	run(&ingress);

@@ -122,7 +122,7 @@ work_of(struct worker *w, const struct kafka_record *record)
 		abort();
 	work_doom(work, err.text, "consume", 1, 0, now_ms);
 	LOG_WARN("event not readable", LOG_TEXT("error.message", err.text),
-	    LOG_INT("partition", record->partition),
+	    LOG_TRACE(&work->trace), LOG_INT("partition", record->partition),
 	    LOG_INT("offset", record->offset));
 	return work;
 }
@@ -140,11 +140,15 @@ take_event(struct worker *w, const struct kafka_record *record,
 		abort();
 	if (entry->pointer != NULL || entry->number != 0) {
 		metric_add(METRIC_EVENTS_TAKEN, source, "duplicate", 1);
+		LOG_DEBUG("event known already",
+		    LOG_TEXT("event.id", work->key), LOG_TRACE(&work->trace));
 		work_free(work);
 		return;
 	}
 	entry->pointer = work;
 	sweep_note(w, partition, work);
+	LOG_DEBUG("event taken in", LOG_TEXT("event.id", work->key),
+	    LOG_TRACE(&work->trace));
 	metric_add(METRIC_EVENTS_TAKEN, source,
 	    work->doom == NULL ? "new" : "broken", 1);
 	commit_touch(&w->commit, work);

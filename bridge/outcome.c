@@ -3,7 +3,10 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/ocsf.h"
 #include "vulnbus/prose.h"
+#include "vulnbus/recent.h"
+#include "vulnbus/timestamp.h"
 #include "vulnbus/worker.h"
 
 #define REFUSALS_MAX 3
@@ -33,16 +36,20 @@ write_row(const struct conversation *c, const struct rows *rows,
 	tree_text_if(body, VIEW("severity"), severity);
 }
 
+/* All of an event's records are encoded before the first is sent, and the
+ * largest goes first, so that what is too large sends none. */
 static enum status
 send_record(struct worker *w, struct conversation *c, enum topic topic,
     struct view id, bool is_deletion, struct error *err)
 {
-	const struct encode_record record = {
+	const bool is_projected = w->topics->is_used[TOPIC_OCSF] &&
+				  ocsf_takes(topic);
+	struct encode_record record = {
 		.topic = topic,
 		.event = &c->decoded.event,
 		.id = id,
 		.base_url = view_of(c->binding->base_url),
-		.trace = view_of(c->work->trace),
+		.trace = &c->work->trace,
 		.made_ms = clock_wall_ms(),
 		.made_name = "fetched_ms",
 		.body = &w->body,
@@ -53,11 +60,19 @@ send_record(struct worker *w, struct conversation *c, enum topic topic,
 		return error_set(
 		    err, status, "record: %s", status_name(status));
 	status = encode_record(&w->encoding, &record, &w->encoded, err);
+	record.is_ocsf = true;
+	if (status == STATUS_OK && is_projected)
+		status = encode_record(
+		    &w->encoding, &record, &w->projection, err);
 	if (status != STATUS_OK)
 		return status;
 	/* A compacted topic forgets the key: headers say what it was. */
 	if (is_deletion)
 		w->encoded.record.value = (struct view){ NULL, 0 };
+	if (is_projected && commit_send(&w->commit, &w->projection.record,
+				c->work) != STATUS_OK)
+		return error_set(err, STATUS_TOO_LARGE,
+		    "the record as OCSF is over message.max.bytes");
 	if (commit_send(&w->commit, &w->encoded.record, c->work) != STATUS_OK)
 		return error_set(err, STATUS_TOO_LARGE,
 		    "the record is over message.max.bytes");
@@ -104,8 +119,11 @@ outcome_backoff_ms(const struct worker *w, int64_t count, uint32_t most_ms)
 static void
 give_up(struct worker *w, struct conversation *c, int64_t attempts)
 {
+	recent_refused(c->binding->config->name, clock_wall_ms(),
+	    c->http_status, c->why.text);
 	LOG_WARN("event given up", LOG_TEXT("event.id", c->work->key),
-	    LOG_TEXT("reason", c->why.text), LOG_INT("attempts", attempts));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text),
+	    LOG_INT("attempts", attempts));
 	work_doom(c->work, c->why.text, "fetch", attempts, c->http_status,
 	    clock_wall_ms());
 	commit_touch(&w->commit, c->work);
@@ -219,10 +237,14 @@ postpone(struct worker *w, struct conversation *c)
 		give_up(w, c, next->attempts + next->polls);
 		return;
 	}
+	if (c->outcome == FETCH_RETRY)
+		recent_refused(c->binding->config->name, now_ms, c->http_status,
+		    c->why.text);
 	/* A vendor may ask for any wait; the end comes when it comes. */
 	next->due_ms = wait_ms < end_ms - now_ms ? now_ms + wait_ms : end_ms;
 	LOG_DEBUG("event postponed", LOG_VIEW("event.id", c->decoded.event.id),
-	    LOG_TEXT("reason", c->why.text), LOG_INT("wait_ms", wait_ms));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text),
+	    LOG_INT("wait_ms", wait_ms));
 	commit_touch(&w->commit, c->work);
 }
 
@@ -233,7 +255,7 @@ begin_generation(struct worker *w, struct conversation *c)
 
 	LOG_WARN("export begun again",
 	    LOG_VIEW("event.id", c->decoded.event.id),
-	    LOG_TEXT("reason", c->why.text));
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("reason", c->why.text));
 	next->progress =
 	    (struct progress){ .generation = next->progress.generation + 1 };
 	next->due_ms = clock_wall_ms();

@@ -12,6 +12,17 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 
+struct site *
+webhooks_site(struct webhooks *webhooks)
+{
+	struct site *site;
+
+	pthread_mutex_lock(&webhooks->lock);
+	site = site_hold(webhooks->site);
+	pthread_mutex_unlock(&webhooks->lock);
+	return site;
+}
+
 static void
 handle_connector(struct site *site, const struct binding *binding,
     struct http_request *request)
@@ -85,7 +96,8 @@ choose_body(const struct binding *binding, const struct config *config,
 	if (binding->contract->authentication.proof != SOURCE_PROOF_SECRET_PATH)
 		http_request_discard_body(request);
 	else if (!is_json(request) || !is_plain(request))
-		answer(request, config, binding->config->name, 415);
+		answer(request, config, binding->config->name, 415,
+		    "not JSON, or encoded");
 }
 
 /* Whom the source does not expect is told what a stranger is told. */
@@ -121,9 +133,10 @@ port_on_headers(struct http_request *request, void *arg)
 	const enum accept_route route = route_of(site, request, &binding);
 
 	if (route == ACCEPT_NOTHING)
-		answer(request, site->config, "", 404);
+		answer(request, site->config, "", 404, "");
 	else if (route == ACCEPT_HOOK && strcmp(method, "POST") != 0)
-		answer(request, site->config, binding->config->name, 405);
+		answer(request, site->config, binding->config->name, 405,
+		    "not POST");
 	else if (route == ACCEPT_HOOK)
 		choose_body(binding, site->config, request);
 	else if (strcmp(method, "GET") != 0)
@@ -136,7 +149,8 @@ port_on_headers(struct http_request *request, void *arg)
 
 /* What disagrees is counted and logged, never refused, never followed. */
 static void
-check_hint(const struct binding *binding, struct http_request *request)
+check_hint(const struct binding *binding, struct http_request *request,
+    const struct trace *trace)
 {
 	const char *name = binding->contract->authentication.hint;
 	const char *source = binding->config->name;
@@ -150,7 +164,18 @@ check_hint(const struct binding *binding, struct http_request *request)
 		return;
 	metric_add(METRIC_HINT_MISMATCHES, source, NULL, 1);
 	LOG_INFO("X-Signature names another algorithm or key",
-	    LOG_TEXT("source", source));
+	    LOG_TEXT("source", source), LOG_TRACE(trace));
+}
+
+static void
+take_webhook(struct webhooks *webhooks, struct site *site,
+    const struct binding *binding, struct http_request *request)
+{
+	struct trace trace;
+
+	http_request_trace(request, &trace);
+	check_hint(binding, request, &trace);
+	webhook_take(webhooks, site, binding, request, &trace);
 }
 
 void
@@ -163,15 +188,22 @@ port_on_request(struct http_request *request, void *arg)
 	/* Asked again: a reload may have come between headers and body. */
 	switch (route_of(site, request, &binding)) {
 	case ACCEPT_HOOK:
-		check_hint(binding, request);
-		webhook_take(webhooks, site, binding, request);
+		take_webhook(webhooks, site, binding, request);
 		break;
 	case ACCEPT_CONNECTOR:
 		handle_connector(site, binding, request);
 		break;
 	case ACCEPT_NOTHING:
-		answer(request, site->config, "", 404);
+		answer(request, site->config, "", 404, "");
 		break;
 	}
 	site_release(site);
+}
+
+/* Before anybody asked whose it is. */
+void
+port_on_refused(unsigned code, void *arg)
+{
+	(void)arg;
+	answer_count("", code);
 }

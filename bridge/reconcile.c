@@ -59,18 +59,22 @@ reconcile_event(struct worker *w, const struct conversation *c,
     struct event *event, struct error *err)
 {
 	enum status status = event_check(event, err);
+	struct trace trace = c->work->trace;
+
+	/* A sweep is of the list; what it finds are so many notifications. */
+	if (c->work->is_sweep)
+		trace_begin(&trace);
 
 	if (status == STATUS_OK)
 		status = encode_event(&w->encoding, event,
-		    view_of(c->binding->base_url), view_of(c->work->trace),
-		    &w->encoded, err);
+		    view_of(c->binding->base_url), &trace, &w->encoded, err);
 	if (status == STATUS_OK)
 		status = commit_send(&w->commit, &w->encoded.record, c->work);
 	if (status != STATUS_OK)
 		return status;
 	metric_add(METRIC_RECONCILED, c->binding->config->name, NULL, 1);
 	LOG_INFO("the vendor's API tells what no webhook told",
-	    LOG_VIEW("event.id", event->id));
+	    LOG_VIEW("event.id", event->id), LOG_TRACE(&trace));
 	return STATUS_OK;
 }
 

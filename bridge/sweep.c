@@ -31,7 +31,7 @@ write_event(struct worker *w, const struct binding *binding, struct view key,
 	event.received_ms = clock_wall_ms();
 	event.proof = VIEW("api");
 	status = encode_event(&w->encoding, &event, view_of(binding->base_url),
-	    VIEW(""), &w->encoded, err);
+	    NULL, &w->encoded, err);
 	event_clear(&event);
 	return status;
 }

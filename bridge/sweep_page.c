@@ -105,6 +105,7 @@ take_page(struct worker *w, struct conversation *c)
 		if (taken != STATUS_OK && taken != STATUS_UNAVAILABLE)
 			LOG_WARN("an item of the vendor's list is no event",
 			    LOG_VIEW("source", c->sweep.source),
+			    LOG_TRACE(&c->work->trace),
 			    LOG_TEXT("error.message", c->why.text));
 	}
 	map_clear(&seen);
@@ -148,6 +149,7 @@ end_sweep(struct worker *w, struct conversation *c)
 		since_ms = until_ms - known_ms / 2;
 	next->cursor = (struct cursor){ .since_ms = since_ms, .page = 1 };
 	next->attempts = 0;
+	trace_begin(&c->work->trace); /* the next one's */
 	wait(w, c->work, sweep_every_ms(w, c->sweep.source));
 }
 
@@ -169,7 +171,7 @@ postpone(struct worker *w, struct conversation *c)
 		wait_ms = sweep_every_ms(w, c->sweep.source);
 	LOG_WARN("reconciliation postponed",
 	    LOG_VIEW("source", c->decoded.event.source),
-	    LOG_TEXT("error.message", c->why.text),
+	    LOG_TRACE(&c->work->trace), LOG_TEXT("error.message", c->why.text),
 	    LOG_INT("wait_ms", wait_ms));
 	wait(w, c->work, wait_ms);
 }
@@ -186,6 +188,7 @@ note_what_is_hidden(struct conversation *c)
 	LOG_WARN("the vendor does not show what it lists",
 	    LOG_VIEW("source", c->sweep.source),
 	    LOG_VIEW("subject.id", c->sweep.subject),
+	    LOG_TRACE(&c->work->trace),
 	    LOG_INT("http.response.status_code", code));
 }
 

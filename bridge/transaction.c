@@ -3,6 +3,8 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/recent.h"
+#include "vulnbus/timestamp.h"
 #include "vulnbus/worker.h"
 
 #define ABORT_PAUSE_MS 100
@@ -41,7 +43,7 @@ send_dead_letter(
 	enum status status = encode_dead_letter(&w->encoding, event, &failure,
 	    binding == NULL ? VIEW("urn:vulnbus:unknown")
 			    : view_of(binding->base_url),
-	    view_of(work->trace), clock_wall_ms(), &w->encoded, err);
+	    &work->trace, clock_wall_ms(), &w->encoded, err);
 
 	if (status == STATUS_OK)
 		status = commit_send(&w->commit, &w->encoded.record, work);
@@ -71,9 +73,24 @@ bury(struct worker *w, struct work *work)
 	}
 	if (status != STATUS_OK)
 		LOG_ERROR("dead letter not written",
-		    LOG_TEXT("event.id", work->key),
+		    LOG_TEXT("event.id", work->key), LOG_TRACE(&work->trace),
 		    LOG_TEXT("error.message", err.text));
 	decoded_clear(&decoded);
+}
+
+static void
+note_end(const struct work *work)
+{
+	const char *source = work->feed == NULL ? "" : work->feed->name;
+	const char *how = work->doom == NULL ? "enriched" : "dead-letter";
+
+	LOG_DEBUG("event done", LOG_TEXT("event.id", work->key),
+	    LOG_TRACE(&work->trace), LOG_TEXT("outcome", how));
+	metric_add(METRIC_EVENTS_DONE, source, how, 1);
+	if (work->doom != NULL)
+		metric_add(METRIC_DEAD_LETTERS, source, work->doom_stage, 1);
+	else if (work->feed != NULL)
+		recent_accepted(source, clock_wall_ms());
 }
 
 static void
@@ -92,9 +109,7 @@ work_committed(struct worker *w, struct work *work)
 	work->committed = work->next;
 	if (work->next.state == WORK_DONE) {
 		if (!work->is_note)
-			metric_add(METRIC_EVENTS_DONE,
-			    work->feed == NULL ? "" : work->feed->name,
-			    work->doom == NULL ? "enriched" : "dead-letter", 1);
+			note_end(work);
 		entry->pointer = NULL;
 		entry->number = work->next.due_ms;
 		worker_drop(w, work);
@@ -137,7 +152,7 @@ work_refused(struct worker *w, struct work *work, const struct error *why)
 		return;
 	}
 	LOG_WARN("event given up", LOG_TEXT("event.id", work->key),
-	    LOG_TEXT("reason", why->text));
+	    LOG_TRACE(&work->trace), LOG_TEXT("reason", why->text));
 	worker_end_conversation(w, work);
 	if (!work->is_new)
 		work_undo(work);
@@ -145,7 +160,7 @@ work_refused(struct worker *w, struct work *work, const struct error *why)
 	work->is_doom_silent = was_doomed && was_short;
 	if (work->is_doom_silent)
 		LOG_ERROR("Kafka refuses its dead letter too",
-		    LOG_TEXT("event.id", work->key));
+		    LOG_TEXT("event.id", work->key), LOG_TRACE(&work->trace));
 	work_doom(work, why->text, "commit", work->next.attempts + 1, 0,
 	    clock_wall_ms());
 	commit_touch(&w->commit, work);

@@ -15,7 +15,8 @@
 #include "vulnbus/tool.h"
 #include "vulnbus/version.h"
 
-#define NAME "vulnbus"
+#define NAME     "vulnbus"
+#define OWN_HELP "  -V, --version      print the version and exit\n"
 
 static tool_command_f help;
 static tool_command_f version;
@@ -32,18 +33,40 @@ static const struct tool_command commands[] = {
 	{ "print-config", "",
 	    "print the effective configuration, secrets masked", NULL,
 	    tool_print_config },
-	{ "config-reference", "",
-	    "print every key with its default and bounds (Markdown)", NULL,
-	    tool_config_reference },
+	{ "config-reference", "[--mdoc]",
+	    "print every key with its default and bounds (Markdown)",
+	    "      --mdoc  as part of a manual page\n", tool_config_reference },
 	{ "config-example", "", "print a commented example configuration", NULL,
 	    tool_config_example },
-	{ "topics", "[--create | --diff]",
-	    "list the topics, create or compare them",
-	    "      --create  create the topics that are missing\n"
-	    "      --diff    print only what is not as configured\n"
+	{ "metrics-reference", "",
+	    "print every metric with its labels and unit (Markdown)", NULL,
+	    tool_metrics_reference },
+	{ "topics", "[--create | --diff | --acls FORMAT]",
+	    "list the topics, create or compare them, or print their ACLs",
+	    "      --create          create the topics that are missing\n"
+	    "      --diff            explain what is not as configured, and "
+	    "what mends it\n"
+	    "      --acls FORMAT     print what each program may do on Kafka, "
+	    "no more than it\n"
+	    "                        needs: kafka-acls (commands) or strimzi "
+	    "(KafkaUser)\n"
+	    "      --ingress NAME    principal of vulnbus-ingress (default: "
+	    "that name)\n"
+	    "      --enricher NAME   of vulnbus-enricher\n"
+	    "      --operator NAME   of who uses this tool (default "
+	    "vulnbus-operator)\n"
+	    "      --cluster NAME    of the Kafka resource, with strimzi "
+	    "(default my-cluster)\n"
+	    "      --command-config FILE  put into the commands that are "
+	    "printed\n"
 	    "\n"
-	    "Exit status 1 when a topic is missing or has other partitions "
-	    "than configured.\n",
+	    "Compared are partitions, copies (when configured), retention, "
+	    "cleanup.policy and\n"
+	    "max.message.bytes. Exit status 0: as configured; 1: not so, or "
+	    "missing; 77: the\n"
+	    "brokers do not let us ask (DescribeConfigs). Programs may create "
+	    "topics only\n"
+	    "with topics.create.\n",
 	    tool_topics },
 	{ "tail", "[options] [TOPIC...]",
 	    "read the records of topics, or follow them",
@@ -57,8 +80,10 @@ static const struct tool_command commands[] = {
 	    "      --source NAME     only of this source\n"
 	    "      --kind KIND       only of this kind: scan.completed, or scan\n"
 	    "      --id ID           only of this event or record\n"
+	    "      --key KEY         only with this key\n"
 	    "      --since TIME      only from this time on: RFC 3339, or -2h\n"
 	    "      --until TIME      only up to this time\n"
+	    "      --table           a table; what does not fit is cut\n"
 	    "      --json            a JSON document a line\n"
 	    "      --pretty          JSON on several lines\n"
 	    "\n"
@@ -66,7 +91,9 @@ static const struct tool_command commands[] = {
 	    "without any,\n"
 	    "all topics but state. Records that cannot be decoded are named on "
 	    "standard\n"
-	    "error (as {\"error\": ...} with --json) and passed over.\n",
+	    "error (as {\"error\": ...} with --json or --pretty) and passed "
+	    "over. What would\n"
+	    "steer a terminal is shown as \"?\", in JSON as an escape.\n",
 	    tool_tail },
 	{ "replay", "[options] TOPIC | --resume ID [--rate N]",
 	    "send records of a topic again",
@@ -130,53 +157,90 @@ static const struct tool_command commands[] = {
 	    "\n"
 	    "Adding what is there already changes nothing.\n",
 	    tool_register },
-	{ "help", "[COMMAND]", "print this, or what a command takes", NULL,
-	    help },
+	{ "send", "[options] SOURCE",
+	    "send a webhook to an ingress, as the vendor does",
+	    "      --list            print the kinds this vendor sends, and "
+	    "their bodies\n"
+	    "      --kind KIND       scan.completed, ... (default: the first "
+	    "of --list)\n"
+	    "      --id ID           of what it is about (default: a new one, "
+	    "or an example's)\n"
+	    "      --status WORD     in the vendor's words\n"
+	    "      --attempt N       the vendor's count of attempts\n"
+	    "      --set NAME=VALUE  any other value that --list shows as "
+	    "{NAME=...}\n"
+	    "      --body FILE       this in place of a body of --list; - is "
+	    "standard input\n"
+	    "      --key FILE        sign with this private P-521 key, PEM or "
+	    "JWK (default: with\n"
+	    "                        a new one, whose public half is "
+	    "printed)\n"
+	    "      --public-key FILE  write the public half there, as PEM\n"
+	    "      --url URL         of the ingress (default: "
+	    "ingress.public_url)\n"
+	    "      --ca-file FILE    authorities of the ingress' certificate\n"
+	    "      --show-url        print the URL with its secret\n"
+	    "      --dry-run         print what would be sent, send nothing\n"
+	    "  -n, --count N         send N of them, all with other ids\n"
+	    "      --rate R          at most R a second\n"
+	    "      --concurrency C   at most C at once (default 8)\n"
+	    "\n"
+	    "An ingress takes what a key of this command signed when its "
+	    "public half is one\n"
+	    "of the source's signature.key_files. What is sent is an event "
+	    "like any other: the\n"
+	    "enricher asks the vendor about it.\n"
+	    "\n"
+	    "Exit status 0: all were answered 202; 1: some were not; 69: some "
+	    "had no answer;\n"
+	    "75: a signal ended it.\n",
+	    tool_send },
+	{ "completion", "bash|zsh|fish",
+	    "print a script with which that shell completes this tool's words",
+	    "For bash: . <(vulnbus completion bash); for zsh the same, behind "
+	    "compinit; for\n"
+	    "fish: vulnbus completion fish | source. The script asks vulnbus "
+	    "what fits.\n",
+	    tool_completion },
+	{ "help", "[--mdoc | COMMAND]", "print this, or what a command takes",
+	    "      --mdoc  all commands, as part of a manual page\n", help },
 	{ "version", "", "print the version", NULL, version },
+	{ 0 },
 };
-
-#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
-
-static const struct tool_command *
-find_command(const char *name)
-{
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
-}
 
 static void
 print_usage(FILE *out)
 {
-	fprintf(out,
-	    "usage: %s [-c FILE] [-v] COMMAND [options]\n"
-	    "\n"
-	    "  -c, --config FILE  configuration (default %s)\n"
-	    "  -v, --verbose      log what the libraries do\n"
-	    "  -V, --version      print the version and exit\n"
-	    "  -h, --help         print this, or what a command takes\n"
-	    "\n",
-	    NAME, VULNBUS_CONFIG_PATH);
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(
-		    out, "  %-17s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "usage: %s [-c FILE] [-v] COMMAND [options]\n\n%s%s\n",
+	    NAME, TOOL_COMMON_HELP, OWN_HELP);
+	for (const struct tool_command *command = commands;
+	     command->name != NULL; command++)
+		fprintf(out, "  %-17s %s\n", command->name, command->summary);
 }
 
 static int
 help(struct tool *tool, int argc, char **argv)
 {
-	static const struct option options[] = { TOOL_LONG_OPTIONS };
+	static const struct option options[] = {
+		{ "mdoc", no_argument, NULL, 'm' },
+		TOOL_LONG_OPTIONS,
+	};
 	const struct tool_command *command;
 
-	if (tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS, options) ==
-	    TOOL_OPTION_STOP)
+	switch (tool_option(tool, argc, argv, TOOL_SHORT_OPTIONS, options)) {
+	case TOOL_OPTION_STOP:
 		return tool->exit_status;
+	case 'm':
+		tool_print_manual(tool);
+		return EX_OK;
+	default:
+		break;
+	}
 	if (optind == argc) {
 		print_usage(stdout);
 		return EX_OK;
 	}
-	command = find_command(argv[optind]);
+	command = tool_find_command(tool, view_of(argv[optind]));
 	if (command == NULL)
 		return tool_usage(tool, "no such command: %s", argv[optind]);
 	tool_print_help(command, stdout);
@@ -213,6 +277,9 @@ read_options(struct tool *tool, int argc, char **argv)
 			break;
 		case 'v':
 			tool->is_verbose = true;
+			break;
+		case TOOL_NO_COLOUR:
+			tool->is_colour = false;
 			break;
 		case 'V':
 			printf("%s %s\n", NAME, VULNBUS_VERSION);
@@ -258,7 +325,11 @@ end_output(int exit_status)
 int
 main(int argc, char **argv)
 {
-	struct tool tool = { .config_path = VULNBUS_CONFIG_PATH };
+	struct tool tool = {
+		.commands = commands,
+		.own_help = OWN_HELP,
+		.config_path = VULNBUS_CONFIG_PATH,
+	};
 	char name[64];
 	int exit_status;
 
@@ -271,7 +342,7 @@ main(int argc, char **argv)
 		print_usage(stderr);
 		return EX_USAGE;
 	}
-	tool.command = find_command(argv[optind]);
+	tool.command = tool_find_command(&tool, view_of(argv[optind]));
 	if (tool.command == NULL) {
 		fprintf(
 		    stderr, "%s: no such command: %s\n\n", NAME, argv[optind]);

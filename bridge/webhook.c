@@ -29,19 +29,8 @@ struct webhook {
 	struct delivery *delivery; /* held */
 	struct buffer token;
 	char peer[PEER_TEXT_BYTES];
-	char trace[TRACEPARENT_BYTES + 1];
+	struct trace trace;
 };
-
-struct site *
-webhooks_site(struct webhooks *webhooks)
-{
-	struct site *site;
-
-	pthread_mutex_lock(&webhooks->lock);
-	site = site_hold(webhooks->site);
-	pthread_mutex_unlock(&webhooks->lock);
-	return site;
-}
 
 static void
 webhook_release(struct webhook *webhook)
@@ -92,13 +81,15 @@ webhook_answer(struct webhook *webhook, unsigned code, const char *why)
 		return;
 	stop_clocks(webhook);
 	if (code == 202)
-		LOG_DEBUG("accepted", LOG_TEXT("source", source));
+		LOG_DEBUG("accepted", LOG_TEXT("source", source),
+		    LOG_TRACE(&webhook->trace));
 	else
 		LOG_INFO("refused", LOG_TEXT("source", source),
+		    LOG_TRACE(&webhook->trace),
 		    LOG_INT("http.response.status_code", code),
 		    LOG_TEXT("client.ip", webhook->peer),
 		    LOG_TEXT("reason", why));
-	answer(webhook->request, webhook->site->config, source, code);
+	answer(webhook->request, webhook->site->config, source, code, why);
 	atomic_fetch_sub(&webhook->webhooks->unanswered, 1);
 }
 
@@ -154,14 +145,16 @@ send_event(struct webhook *webhook, struct event *event, enum status normalised,
 
 	encoded_init(&encoded);
 	if (normalised == STATUS_OK)
-		status = encode_event(encoding, event, url,
-		    view_of(webhook->trace), &encoded, err);
+		status = encode_event(
+		    encoding, event, url, &webhook->trace, &encoded, err);
 	else
 		status = encode_dead_letter(encoding, event, &failure, url,
-		    view_of(webhook->trace), webhook->received_ms, &encoded,
-		    err);
+		    &webhook->trace, webhook->received_ms, &encoded, err);
 	if (status == STATUS_OK)
 		status = delivery_add(webhook->delivery, &encoded.record, err);
+	if (status == STATUS_OK && normalised != STATUS_OK)
+		metric_add(METRIC_DEAD_LETTERS, webhook->binding->config->name,
+		    failure.stage, 1);
 	encoded_clear(&encoded);
 	return status;
 }
@@ -312,10 +305,10 @@ on_key_ready(void *arg)
 
 static struct webhook *
 webhook_new(struct webhooks *webhooks, struct site *site,
-    const struct binding *binding, struct http_request *request)
+    const struct binding *binding, struct http_request *request,
+    const struct trace *trace)
 {
 	struct webhook *webhook = calloc(1, sizeof(*webhook));
-	size_t count;
 
 	if (webhook != NULL)
 		webhook->delivery = delivery_new(
@@ -332,8 +325,7 @@ webhook_new(struct webhooks *webhooks, struct site *site,
 	atomic_init(&webhook->holders, 1);
 	buffer_init(&webhook->token, JWS_BYTES_MAX);
 	answer_peer(request, site->config, webhook->peer);
-	trace_continue(http_request_header(request, "traceparent", &count),
-	    webhook->trace);
+	webhook->trace = *trace;
 	atomic_fetch_add(&webhooks->unanswered, 1);
 	return webhook;
 }
@@ -365,16 +357,18 @@ handle_token(struct webhook *webhook)
 /* The request is suspended, so that whoever is done first may answer it. */
 static void
 take(struct webhooks *webhooks, struct site *site,
-    const struct binding *binding, struct http_request *request)
+    const struct binding *binding, struct http_request *request,
+    const struct trace *trace)
 {
 	/* Not suspended any more: the port is about to close. */
 	struct webhook *webhook = atomic_load(&webhooks->is_draining)
 				      ? NULL
-				      : webhook_new(
-					    webhooks, site, binding, request);
+				      : webhook_new(webhooks, site, binding,
+					    request, trace);
 
 	if (webhook == NULL) {
-		answer(request, site->config, binding->config->name, 503);
+		answer(request, site->config, binding->config->name, 503,
+		    "draining, or no memory");
 		return;
 	}
 	http_request_suspend(request);
@@ -389,9 +383,10 @@ take(struct webhooks *webhooks, struct site *site,
  * is seen by all who come later. */
 void
 webhook_take(struct webhooks *webhooks, struct site *site,
-    const struct binding *binding, struct http_request *request)
+    const struct binding *binding, struct http_request *request,
+    const struct trace *trace)
 {
 	atomic_fetch_add(&webhooks->handling, 1);
-	take(webhooks, site, binding, request);
+	take(webhooks, site, binding, request, trace);
 	atomic_fetch_sub(&webhooks->handling, 1);
 }

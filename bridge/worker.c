@@ -160,7 +160,7 @@ start_work(struct worker *w, struct work *work, const struct binding *binding)
 	return true;
 later:
 	LOG_WARN("event not begun", LOG_TEXT("event.id", work->key),
-	    LOG_TEXT("error.message", err.text));
+	    LOG_TRACE(&work->trace), LOG_TEXT("error.message", err.text));
 	worker_queue(w, work, clock_wall_ms() + LATER_MS);
 	return false;
 }
@@ -292,9 +292,8 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	talk(w, ms);
 	tidy(w, now_ms);
 	status = transaction_end(w, err);
-	metric_set(
-	    METRIC_EVENTS_WAITING, NULL, NULL, (int64_t)w->feeds.waiting);
-	metric_set(METRIC_EVENTS_IN_MEMORY, NULL, NULL, (int64_t)w->loaded);
+	if (status == STATUS_OK)
+		measure_round(w);
 	return status;
 }
 
@@ -326,6 +325,7 @@ state_bytes_max(size_t message_bytes)
 static void
 authorise_all(struct worker *w)
 {
+	measure_sources(w);
 	for (size_t i = 0; i < w->site->bindings.count; i++)
 		metric_set(METRIC_SOURCE_AUTHORISED,
 		    w->site->bindings.items[i].config->name, NULL, 1);
@@ -342,6 +342,7 @@ worker_open(struct worker *w, struct error *err)
 
 	authorise_all(w);
 	encoded_init(&w->encoded);
+	encoded_init(&w->projection);
 	tree_init(&w->body, BODY_NODES_MAX);
 	w->encoding.record_bytes_max = message_bytes_max(w->config);
 	w->state_bytes_max = state_bytes_max(w->encoding.record_bytes_max);
@@ -378,6 +379,7 @@ worker_close(struct worker *w)
 	feeds_clear(&w->feeds);
 	http_client_close(&w->client);
 	encoded_clear(&w->encoded);
+	encoded_clear(&w->projection);
 	tree_clear(&w->body);
 	free(w->prose);
 	w->prose = NULL;

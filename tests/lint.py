@@ -50,7 +50,8 @@ FLOW = {
     "oauth2": set(),
     "grant": {"binding", "http_client", "oauth2"},
     "topics": {"kafka"},
-    "encode": {"topics"},
+    "ocsf": {"topics"},
+    "encode": {"ocsf", "topics"},
     "keys": {"binding", "http_client", "ring"},
     "ring": {"http_client", "keys"},
     "partition": {"kafka_consumer", "topics", "work"},
@@ -58,7 +59,8 @@ FLOW = {
     "site": {"binding", "keys", "authenticate", "http_tls"},
     "work": {"encode"},
     "feed": {"binding", "credential", "grant", "site", "work"},
-    "admin": {"http_server"},
+    "overview": {"binding", "site"},
+    "admin": {"http_server", "overview"},
     "shipment": set(),
     "spool_record": {"kafka", "topics"},
     "spool_rows": {"kafka", "shipment", "spool_record", "topics"},
@@ -69,8 +71,8 @@ FLOW = {
     "produce": {"kafka_producer", "shipment", "topics"},
     "spool": {"spool_record", "spool_rows"},
     # the enricher
-    "consume": {"kafka_consumer", "partition", "read_back", "topics",
-                "work"},
+    "consume": {"kafka_bounds", "kafka_consumer", "partition", "read_back",
+                "topics", "work"},
     "fetch": {"binding", "credential", "grant", "http_client", "rows",
               "site", "work"},
     "rows": {"work"},
@@ -93,8 +95,9 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 # --- (b) doors ---------------------------------------------------------------
 
 KAFKA_DOORS = {f"bridge/net/{n}.c"
-               for n in ("kafka", "kafka_bounds", "kafka_consumer",
-                         "kafka_forward", "kafka_producer")}
+               for n in ("kafka", "kafka_bounds", "kafka_check", "kafka_consumer",
+                         "kafka_describe", "kafka_forward", "kafka_producer",
+                         "kafka_statistics")}
 DOORS = [
     (r"microhttpd\.h", {"bridge/net/http_server.c",
                         "bridge/net/http_request.c"}),
@@ -104,7 +107,8 @@ DOORS = [
     (r"jansson\.h", {"bridge/core/json.c"}),
     (r"msgpack(\.h|/.*)", {"bridge/core/msgpack.c"}),
     (r"yaml\.h", {"bridge/core/yaml.c"}),
-    (r"openssl/.*", {"bridge/core/crypto.c"}),
+    (r"openssl/.*", {"bridge/core/crypto.c",
+                     "bridge/core/crypto_private.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
     (r"cmocka\.h", re.compile(r"tests/unit/")),
 ]
@@ -411,7 +415,7 @@ class Lint:
     # -- (e) ------------------------------------------------------------------
 
     def licence(self, name, text):
-        if not (name.endswith((".c", ".h", ".py", ".sh")) or
+        if not (name.endswith((".c", ".h", ".py", ".sh", ".js", ".go")) or
                 Path(name).name == "Makefile" or text.startswith("#!")):
             return
         head = "\n".join(text.split("\n")[:5])

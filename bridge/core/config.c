@@ -40,19 +40,27 @@ config_parse(const char *name, struct view text, struct config **out_config,
 enum status
 config_load(const char *path, struct config **out_config, struct error *err)
 {
+	struct config *config = NULL;
+	struct file_print print;
 	struct buffer text;
 
+	file_look(path, &print);
 	/* One byte more, so that the YAML reader names the ceiling. */
 	buffer_init(&text, YAML_BYTES_MAX + 1);
 
 	enum status status = expand_read_file(path, &text, err);
 
 	if (status == STATUS_OK)
-		status = config_parse(
-		    path, buffer_view(&text), out_config, err);
+		status = config_parse(path, buffer_view(&text), &config, err);
 	else if (status != STATUS_MISSING && status != STATUS_NO_MEMORY)
 		status = STATUS_INVALID;
 	buffer_clear(&text);
+	if (status == STATUS_OK)
+		status = config_files_begin(config, path, &print, err);
+	if (status == STATUS_OK)
+		*out_config = config;
+	else
+		config_free(config);
 	return status;
 }
 
@@ -132,6 +140,7 @@ config_free(struct config *config)
 			clear_value(key, &config->sources[j]);
 	}
 	free(config->sources);
+	config_files_clear(config);
 	free(config->path);
 	free(config);
 }

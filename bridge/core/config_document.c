@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of keys as documents: a reference in Markdown and an example
- * file. What they say cannot differ from what the loader does. */
+ * The table of keys as documents: a reference in Markdown and for a manual
+ * page, and an example file. What they say cannot differ from what the loader
+ * does. */
 #include <stdio.h>
 #include <string.h>
 
 #include "config_table.h"
+#include "vulnbus/mdoc.h"
 
 #define WIDTH 80
 
@@ -113,6 +115,35 @@ config_print_reference(FILE *out)
 		fprintf(out, " | %s |\n", key->prose);
 		buffer_clear(&type);
 	}
+}
+
+void
+config_print_manual(FILE *out)
+{
+	struct view section = VIEW("");
+
+	for (size_t i = 0; i < config_key_count; i++) {
+		const struct config_key *key = &config_keys[i];
+		struct buffer text;
+
+		if (!view_equal(section, section_of(key))) {
+			fputs(i > 0 ? ".El\n" : "", out);
+			section = section_of(key);
+			fprintf(out, ".Ss %.*s\n.Bl -tag -width Ds\n",
+			    VIEW_ARGS(section));
+		}
+		buffer_init(&text, 1024);
+		buffer_print(&text, "%s (", key->prose);
+		type_describe(key, &text);
+		if (key->fallback)
+			buffer_print(&text, "; default `%s`", key->fallback);
+		buffer_print(
+		    &text, "%s)", key->is_required ? "; required" : "");
+		fprintf(out, ".It Ic %s\n", key->path);
+		mdoc_text(out, buffer_view(&text));
+		buffer_clear(&text);
+	}
+	fputs(".El\n", out);
 }
 
 /* Prose as comment lines that end before column WIDTH. */

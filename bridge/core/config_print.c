@@ -119,11 +119,8 @@ is_secret_property(const char *key)
 {
 	static const char *const words[] = { "password", "passphrase", "secret",
 		"token", "credential", "key.pem", "jaas", ".key" };
-	static const char path[] = ".location";
-	size_t len = strlen(key);
 
-	if (len >= sizeof(path) - 1 &&
-	    strcasecmp(key + len - (sizeof(path) - 1), path) == 0)
+	if (config_is_location(key))
 		return false;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcasestr(key, words[i]))

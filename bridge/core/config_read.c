@@ -163,9 +163,12 @@ read_value(struct loader *l, const struct yaml_node *node, size_t row,
 		return STATUS_OK;
 	l->is_set[row] = true;
 
-	enum status status = config_value_read(
-	    &config_keys[row], base, node, &expanded[row], &at, l->err);
+	enum status status = config_files_note(
+	    l->config, &config_keys[row], node, l->err);
 
+	if (status == STATUS_OK)
+		status = config_value_read(
+		    &config_keys[row], base, node, &expanded[row], &at, l->err);
 	if (status == STATUS_INVALID)
 		return refuse(l, value_place(at), section, node->key);
 	return status;
@@ -393,5 +396,5 @@ config_read(
 		status = fill_in(&l, root);
 	if (status == STATUS_OK)
 		status = check_together(&l);
-	return status;
+	return status == STATUS_OK ? config_files_name(config, err) : status;
 }

@@ -34,8 +34,10 @@ struct config_key {
 	const char *unit;     /* of a count; the other types have their own */
 	const char *fallback; /* as it would stand in the file; NULL: none */
 	bool is_required;
-	int64_t minimum;            /* of a number; of a text: its bytes */
-	int64_t maximum;            /* 0 on a text: CONFIG_TEXT_MAX */
+	bool is_file;    /* it names files, which are read after the loading */
+	bool is_live;    /* what it names is read again whenever it is needed */
+	int64_t minimum; /* of a number; of a text: its bytes */
+	int64_t maximum; /* 0 on a text: CONFIG_TEXT_MAX */
 	const char *const *choices; /* CONFIG_ENUM: NULL-terminated */
 	config_check_f *check;      /* of texts, and of a list's items */
 	const char *example;        /* what the example file sets */
@@ -87,6 +89,23 @@ config_value_read(const struct config_key *key, void *base,
 enum status
 config_read(struct config *config, const struct yaml_node *root,
     struct error *err) MUST_CHECK;
+
+/* Which files `config` is made from (config.files): the configuration's own, as
+ * it was before it was read; those in the ${file:} of a value, before they are
+ * read; at last those that the rows name. STATUS_NO_MEMORY. */
+enum status
+config_files_begin(struct config *config, const char *path,
+    const struct file_print *print, struct error *err) MUST_CHECK;
+
+enum status
+config_files_note(struct config *config, const struct config_key *key,
+    const struct yaml_node *node, struct error *err) MUST_CHECK;
+
+enum status
+config_files_name(struct config *config, struct error *err) MUST_CHECK;
+
+void
+config_files_clear(struct config *config);
 
 /* The key of `section` ("ingress.") that `name` was probably meant to be, or an
  * empty view. */

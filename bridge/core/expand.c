@@ -243,3 +243,25 @@ expand_text(struct view text, struct buffer *out, bool *out_is_expanded,
 		return error_set(err, STATUS_NO_MEMORY, "out of memory");
 	}
 }
+
+enum status
+expand_files(struct view text, expand_path_f *on_path, void *arg)
+{
+	const struct view kind = VIEW("file:");
+	enum status status = STATUS_OK;
+	const char *at;
+
+	while (status == STATUS_OK && (at = find_expression(text)) != NULL) {
+		struct view rest = { at + 2,
+			text.len - (size_t)(at + 2 - text.data) };
+		struct view body = view_cut(&rest, '}');
+
+		text = rest;
+		if (!view_starts(body, kind))
+			continue;
+		body.data += kind.len;
+		body.len -= kind.len;
+		status = on_path(body, arg);
+	}
+	return status;
+}

@@ -13,6 +13,30 @@
 
 #include "vulnbus/expand.h"
 
+void
+file_look(const char *path, struct file_print *out)
+{
+	struct stat facts;
+
+	*out = (struct file_print){ 0 };
+	if (stat(path, &facts) != 0)
+		return;
+	*out = (struct file_print){
+		.device = facts.st_dev,
+		.inode = facts.st_ino,
+		.bytes = (uint64_t)facts.st_size,
+		.written_ns = facts.st_mtim.tv_sec * INT64_C(1000000000) +
+			      facts.st_mtim.tv_nsec,
+	};
+}
+
+bool
+file_is_same(const struct file_print *a, const struct file_print *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	       a->bytes == b->bytes && a->written_ns == b->written_ns;
+}
+
 enum status
 file_read(const char *path, struct buffer *out, struct error *err)
 {

@@ -5,6 +5,7 @@
 #include "vulnbus/json.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 static const json_t *
@@ -217,10 +218,26 @@ json_to_tree(const struct json_document *document, struct tree *out_tree,
 }
 
 /* jansson takes only UTF-8: U+FFFD stands for every byte that is none. */
+static void
+clean_text(struct view text, struct buffer *out)
+{
+	static const char replacement[] = "\xEF\xBF\xBD";
+
+	while (text.len > 0) {
+		const size_t len = view_character(text);
+
+		if (len > 0)
+			buffer_append(out, text.data, len);
+		else
+			buffer_append(out, replacement, 3);
+		text.data += len > 0 ? len : 1;
+		text.len -= len > 0 ? len : 1;
+	}
+}
+
 static json_t *
 text_from(struct view text)
 {
-	static const char replacement[] = "\xEF\xBF\xBD";
 	/* An empty view may be NULL, which jansson takes for an error. */
 	json_t *json = text.len == 0 ? json_string("")
 				     : json_stringn(text.data, text.len);
@@ -229,14 +246,7 @@ text_from(struct view text)
 	if (json != NULL)
 		return json;
 	buffer_init(&clean, text.len * 3 + 1);
-	for (size_t i = 0; i < text.len; i++) {
-		const char c = text.data[i];
-
-		if ((unsigned char)c < 0x80)
-			buffer_append(&clean, &c, 1);
-		else
-			buffer_append(&clean, replacement, 3);
-	}
+	clean_text(text, &clean);
 	if (buffer_status(&clean) == STATUS_OK)
 		json = json_stringn(clean.data, clean.len);
 	buffer_clear(&clean);
@@ -258,13 +268,33 @@ value_from(const struct tree *t, uint32_t index)
 	case TREE_INT:
 		return json_integer(node->integer);
 	case TREE_REAL:
-		return json_real(node->real);
+		/* JSON has neither NaN nor infinity. */
+		return isfinite(node->real) ? json_real(node->real)
+					    : json_null();
 	case TREE_BOOL:
 		return json_boolean(node->boolean);
 	case TREE_NULL:
 		break;
 	}
 	return json_null();
+}
+
+static enum status
+attach_cleaned(json_t *parent, struct view name, json_t *value)
+{
+	struct buffer clean;
+	enum status status;
+
+	buffer_init(&clean, name.len * 3 + 1);
+	clean_text(name, &clean);
+	buffer_append(&clean, "", 1);
+	status = buffer_status(&clean);
+	if (status != STATUS_OK)
+		json_decref(value);
+	else if (json_object_set_new(parent, clean.data, value) != 0)
+		status = STATUS_NO_MEMORY;
+	buffer_clear(&clean);
+	return status;
 }
 
 static enum status
@@ -283,8 +313,11 @@ attach(json_t *parent, struct view name, json_t *value)
 	if (name.len > 0) /* memcpy may not be given NULL */
 		memcpy(key, name.data, name.len);
 	key[name.len] = '\0';
-	return json_object_set_new(parent, key, value) == 0 ? STATUS_OK
-							    : STATUS_INVALID;
+	if (json_object_set(parent, key, value) == 0) {
+		json_decref(value);
+		return STATUS_OK;
+	}
+	return attach_cleaned(parent, name, value);
 }
 
 static enum status

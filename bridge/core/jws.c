@@ -231,6 +231,51 @@ jws_keys_clear(struct jws_keys *keys)
 	keys->count = 0;
 }
 
+static enum status
+read_private_jwk(
+    struct view text, struct es512_key **out_key, struct error *err)
+{
+	static const char *const names[] = { "x", "y", "d" };
+	struct json_document *document = NULL;
+	const struct json_value *jwk;
+	struct buffer parts[3];
+	enum status status = json_parse(text, &document, err);
+
+	if (status != STATUS_OK)
+		return error_add(err, STATUS_INVALID, "JWK");
+	jwk = json_root(document);
+	if (!view_is(json_text(json_member(jwk, "kty")), "EC") ||
+	    !view_is(json_text(json_member(jwk, "crv")), "P-521"))
+		status = error_set(err, STATUS_INVALID, "JWK: not a P-521 key");
+	for (size_t i = 0; i < 3; i++) {
+		buffer_init(&parts[i], ES512_COORDINATE_BYTES);
+		if (status == STATUS_OK &&
+		    base64url_decode(json_text(json_member(jwk, names[i])),
+			&parts[i]) != STATUS_OK)
+			status = error_set(err, STATUS_INVALID,
+			    "JWK: %s is not base64url of 66 octets", names[i]);
+	}
+	if (status == STATUS_OK)
+		status = es512_private_from_jwk(buffer_view(&parts[0]),
+		    buffer_view(&parts[1]), buffer_view(&parts[2]), out_key,
+		    err);
+	for (size_t i = 0; i < 3; i++)
+		buffer_clear(&parts[i]);
+	json_free(document);
+	return status;
+}
+
+enum status
+jws_private_key_read(
+    struct view text, struct es512_key **out_key, struct error *err)
+{
+	const struct view start = view_trim(text);
+
+	if (start.len > 0 && start.data[0] == '{')
+		return read_private_jwk(text, out_key, err);
+	return es512_private_from_pem(text, out_key, err);
+}
+
 enum status
 jws_sign(const struct es512_key *key, struct view claims, struct buffer *out,
     struct error *err)

@@ -23,12 +23,15 @@ key_set_clear(struct key_set *set)
 		forget(set, set->count - 1);
 }
 
-void
+bool
 key_set_drop_expired(struct key_set *set, int64_t now_ms)
 {
+	const size_t before = set->count;
+
 	for (size_t i = set->count; i-- > 0;)
 		if (set->valid_until_ms[i] <= now_ms)
 			forget(set, i);
+	return set->count < before;
 }
 
 static bool

@@ -125,3 +125,28 @@ view_is_printable(struct view v)
 	}
 	return true;
 }
+
+size_t
+view_character(struct view v)
+{
+	const unsigned char *at = (const unsigned char *)v.data;
+	size_t len = 0;
+
+	if (v.len == 0)
+		return 0;
+	if (at[0] < 0x80)
+		return 1;
+	if (at[0] >= 0xc2 && at[0] <= 0xf4)
+		len = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	if (len > v.len)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than needed, surrogates, beyond U+10FFFF. */
+	if ((at[0] == 0xe0 && at[1] < 0xa0) ||
+	    (at[0] == 0xed && at[1] > 0x9f) ||
+	    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return len;
+}

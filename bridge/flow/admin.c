@@ -4,9 +4,13 @@
 #include <string.h>
 
 #include "vulnbus/metrics.h"
+#include "vulnbus/process.h"
 #include "vulnbus/version.h"
 
-#define METRICS_BYTES_MAX (4u << 20)
+/* status_page.html, made into a text by the build. */
+extern const char status_page[];
+
+#define METRICS_BYTES_MAX (16u << 20)
 
 static void
 answer_text(struct http_request *request, unsigned code, const char *type,
@@ -18,16 +22,13 @@ answer_text(struct http_request *request, unsigned code, const char *type,
 }
 
 static void
-answer_metrics(struct http_request *request)
+answer_metrics(struct http_request *request, bool is_ready)
 {
 	struct buffer text;
 
 	buffer_init(&text, METRICS_BYTES_MAX);
-	buffer_print(&text,
-	    "# HELP vulnbus_build_info Version of the program\n"
-	    "# TYPE vulnbus_build_info gauge\n"
-	    "vulnbus_build_info{version=\"%s\"} 1\n",
-	    VULNBUS_VERSION);
+	metric_set(METRIC_READY, NULL, NULL, is_ready);
+	process_measure();
 	metrics_print(&text);
 	if (buffer_status(&text) == STATUS_OK)
 		answer_text(request, 200, "text/plain; version=0.0.4",
@@ -38,25 +39,24 @@ answer_metrics(struct http_request *request)
 }
 
 static void
-answer_overview(struct http_request *request, const struct admin *admin)
+answer_overview(struct http_request *request, struct admin *admin)
 {
 	struct buffer text;
 
-	buffer_init(&text, 1024);
-	buffer_print(&text,
-	    "%s %s\n%s\n\n/healthz  the process lives\n"
-	    "/readyz   it can take work\n/metrics  its figures\n",
-	    admin->service, VULNBUS_VERSION,
-	    admin->is_ready(admin->arg) ? "ready" : "not ready");
-	answer_text(
-	    request, 200, "text/plain; charset=utf-8", buffer_view(&text));
+	buffer_init(&text, OVERVIEW_BYTES_MAX);
+	overview_print(admin->overview, admin->is_ready(admin->arg), &text);
+	if (buffer_status(&text) == STATUS_OK)
+		answer_text(
+		    request, 200, "application/json", buffer_view(&text));
+	else
+		answer_text(request, 503, NULL, VIEW(""));
 	buffer_clear(&text);
 }
 
 static void
 on_request(struct http_request *request, void *arg)
 {
-	const struct admin *admin = arg;
+	struct admin *admin = arg;
 	const struct view path = http_request_path(request);
 	const bool is_ready = admin->is_ready(admin->arg);
 
@@ -70,9 +70,12 @@ on_request(struct http_request *request, void *arg)
 		answer_text(request, is_ready ? 200 : 503, "text/plain",
 		    is_ready ? VIEW("ready\n") : VIEW("not ready\n"));
 	else if (view_is(path, "/metrics"))
-		answer_metrics(request);
-	else if (view_is(path, "/"))
+		answer_metrics(request, is_ready);
+	else if (view_is(path, "/overview.json"))
 		answer_overview(request, admin);
+	else if (view_is(path, "/"))
+		answer_text(request, 200, "text/html; charset=utf-8",
+		    view_of(status_page));
 	else
 		answer_text(request, 404, NULL, VIEW(""));
 }

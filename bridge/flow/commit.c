@@ -41,6 +41,7 @@ on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 	struct commit *commit = arg;
 	struct work *work = record_arg;
 
+	metric_observe(METRIC_DELIVERY_TIME, report->latency_us);
 	if (report->status == STATUS_OK) {
 		if (strcmp(report->topic, commit->topics->names[TOPIC_STATE]) ==
 		    0)
@@ -62,6 +63,7 @@ commit_open(const struct config *config, const struct topics *topics,
 		.transactional_id = id,
 		.on_delivery = on_delivery,
 		.arg = commit,
+		.is_measured = true,
 		.transaction_timeout_ms =
 		    config->enricher.transaction_timeout_ms,
 	};
@@ -79,8 +81,9 @@ commit_open(const struct config *config, const struct topics *topics,
 	/* librdkafka asks about a topic it meets while producing only at its
 	 * next full second; the first transactions would wait for that. */
 	for (int i = 0; status == STATUS_OK && i < TOPIC_COUNT; i++)
-		kafka_producer_probe(
-		    commit->producer, topics->names[i], PROBE_MS);
+		if (topics->is_used[i])
+			kafka_producer_probe(
+			    commit->producer, topics->names[i], PROBE_MS);
 	if (status != STATUS_OK)
 		commit_close(commit);
 	return status;
@@ -258,11 +261,11 @@ commit_end(struct commit *commit, struct kafka_consumer *consumer,
 	status = finish(commit, consumer, positions, count, err);
 	if (status != STATUS_OK)
 		status = undo(commit, status);
-	metric_add(METRIC_TRANSACTIONS,
+	metric_add(METRIC_TRANSACTIONS, NULL,
 	    status == STATUS_OK        ? "committed"
 	    : status == STATUS_ABORTED ? "aborted"
 				       : "fatal",
-	    NULL, 1);
+	    1);
 	*out_dirty = commit->dirty;
 	commit->dirty = NULL;
 	commit->is_open = false;

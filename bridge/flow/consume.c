@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/kafka_bounds.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/read_back.h"
@@ -32,6 +33,7 @@ drop_partitions(struct consume *c)
 	partitions_drop(&c->partitions);
 	c->has_moved = false;
 	metric_set(METRIC_PARTITIONS, NULL, NULL, 0);
+	metric_set(METRIC_LAG, NULL, NULL, 0);
 }
 
 struct partition *
@@ -116,6 +118,7 @@ open_clients(struct consume *c, struct error *err)
 	const struct kafka_consumer_options member = {
 		.config = c->config,
 		.client = "vulnbus-enricher",
+		.is_measured = true,
 		.group_id = config->group_id,
 		.instance_id = config->instance_id,
 		.session_timeout_ms = config->session_timeout_ms,
@@ -265,6 +268,16 @@ consume_pause(struct consume *c, bool is_paused)
 	free(ids);
 }
 
+static int64_t
+records_left(const struct partition *partition, int64_t end)
+{
+	const int64_t at = partition->next_offset > partition->end_offset
+			       ? partition->next_offset
+			       : partition->end_offset;
+
+	return end > at && at >= 0 ? end - at : 0;
+}
+
 bool
 consume_is_level(struct consume *c, struct partition *partition, uint64_t round)
 {
@@ -280,6 +293,29 @@ consume_is_level(struct consume *c, struct partition *partition, uint64_t round)
 		&first, &next, &err) == STATUS_OK &&
 	    (partition->next_offset >= next || partition->end_offset >= next);
 	return partition->is_level;
+}
+
+void
+consume_measure(struct consume *c)
+{
+	const size_t count = c->partitions.count;
+	int32_t *ids = calloc(count + 1, sizeof(*ids));
+	int64_t *ends = calloc(count + 1, sizeof(*ends)), lag = 0;
+	struct error err;
+
+	metric_set(METRIC_PARTITIONS_ALL, NULL, NULL, c->partitions_in_all);
+	for (size_t i = 0; ids != NULL && i < count; i++)
+		ids[i] = c->partitions.items[i].id;
+	if (ids != NULL && ends != NULL && count > 0 &&
+	    kafka_bounds_ends(kafka_consumer_client(c->watcher),
+		c->topics->names[TOPIC_EVENTS], ids, count, ANSWER_MS, ends,
+		&err) == STATUS_OK) {
+		for (size_t i = 0; i < count; i++)
+			lag += records_left(&c->partitions.items[i], ends[i]);
+		metric_set(METRIC_LAG, NULL, NULL, lag);
+	}
+	free(ids);
+	free(ends);
 }
 
 bool

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "vulnbus/crypto.h"
 #include "vulnbus/fit.h"
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
+#include "vulnbus/ocsf.h"
 
 #define NODES_MAX       8192
 #define VALUE_BYTES_MAX (4u << 20)
@@ -24,6 +24,7 @@ encoded_init(struct encoded *encoded)
 {
 	*encoded = (struct encoded){ .record = { .topic = NULL } };
 	tree_init(&encoded->tree, NODES_MAX);
+	tree_init(&encoded->projected, NODES_MAX);
 	buffer_init(&encoded->value, VALUE_BYTES_MAX);
 	buffer_init(&encoded->key, KEY_BYTES_MAX);
 }
@@ -32,6 +33,7 @@ void
 encoded_clear(struct encoded *encoded)
 {
 	tree_clear(&encoded->tree);
+	tree_clear(&encoded->projected);
 	buffer_clear(&encoded->value);
 	buffer_clear(&encoded->key);
 }
@@ -40,6 +42,7 @@ static void
 start(struct encoded *out)
 {
 	tree_reset(&out->tree);
+	tree_reset(&out->projected);
 	buffer_reset(&out->value);
 	buffer_reset(&out->key);
 	out->record = (struct kafka_record){
@@ -47,14 +50,28 @@ start(struct encoded *out)
 	};
 }
 
-static enum status
-write_value(
-    const struct encoding *encoding, struct encoded *out, struct error *err)
+static bool
+is_in_json(const struct encoding *encoding, enum topic topic)
 {
-	if (encoding->format == CONFIG_FORMAT_JSON)
+	return encoding->format == CONFIG_FORMAT_JSON || topic == TOPIC_OCSF;
+}
+
+static enum status
+write_value(const struct encoding *encoding, enum topic topic,
+    struct encoded *out, struct error *err)
+{
+	if (is_in_json(encoding, topic))
 		return json_write(
 		    &out->tree, JSON_STYLE_COMPACT, &out->value, err);
 	return msgpack_write(&out->tree, &out->value, err);
+}
+
+static void
+print_time(const struct event *event, struct encoded *out)
+{
+	out->time[0] = '\0';
+	if (event->occurred_ms != TIMESTAMP_NONE)
+		timestamp_print(event->occurred_ms, out->time);
 }
 
 /* CloudEvents allows no control characters in an attribute; event_check saw
@@ -62,26 +79,16 @@ write_value(
 static void
 add_headers(const struct encoding *encoding, enum topic topic,
     const struct event *event, struct view id, struct view base_url,
-    struct view trace, struct encoded *out)
+    const struct trace *trace, struct encoded *out)
 {
-	const bool is_event = topic == TOPIC_EVENTS;
-
 	snprintf(out->content_type, sizeof(out->content_type), "%s",
-	    encoding->format == CONFIG_FORMAT_JSON ? TYPE_JSON : TYPE_MSGPACK);
+	    is_in_json(encoding, topic) ? TYPE_JSON : TYPE_MSGPACK);
 	snprintf(out->subject, sizeof(out->subject), "%.*s/%.*s",
 	    VIEW_ARGS(event->subject_type), VIEW_ARGS(event->subject_id));
-	if (is_event)
-		snprintf(out->type, sizeof(out->type), "vulnbus.%.*s",
-		    VIEW_ARGS(event->kind));
-	else
-		snprintf(out->type, sizeof(out->type), "vulnbus.%s.enriched",
-		    topic_record(topic));
 	snprintf(out->schema, sizeof(out->schema), "urn:vulnbus:schema:%s:v1",
 	    topic_record(topic));
-	out->time[0] = '\0';
-	if (event->occurred_ms != TIMESTAMP_NONE)
-		timestamp_print(event->occurred_ms, out->time);
-	snprintf(out->trace, sizeof(out->trace), "%.*s", VIEW_ARGS(trace));
+	print_time(event, out);
+	out->trace = trace == NULL ? (struct trace){ "", "" } : *trace;
 	kafka_record_add_header(
 	    &out->record, "content-type", view_of(out->content_type));
 	kafka_record_add_header(&out->record, "ce_specversion", VIEW("1.0"));
@@ -95,18 +102,23 @@ add_headers(const struct encoding *encoding, enum topic topic,
 	    &out->record, "ce_partitionkey", buffer_view(&out->key));
 	kafka_record_add_header(
 	    &out->record, "ce_dataschema", view_of(out->schema));
+	/* The hop's, as any protocol has it; and the extension's, which "MUST
+	 * carry the trace information of the starting trace of the
+	 * transmission" (CloudEvents, Distributed Tracing Extension). */
 	kafka_record_add_header(
-	    &out->record, "traceparent", view_of(out->trace));
+	    &out->record, "traceparent", view_of(out->trace.hop));
+	kafka_record_add_header(
+	    &out->record, "ce_traceparent", view_of(out->trace.origin));
 }
 
 /* The tree is written: bytes, key and headers follow from it. */
 static enum status
 finish(const struct encoding *encoding, enum topic topic,
     const struct event *event, struct view id, struct view base_url,
-    struct view trace, int64_t timestamp_ms, struct encoded *out,
+    const struct trace *trace, int64_t timestamp_ms, struct encoded *out,
     struct error *err)
 {
-	enum status status = write_value(encoding, out, err);
+	enum status status = write_value(encoding, topic, out, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -124,10 +136,12 @@ finish(const struct encoding *encoding, enum topic topic,
 
 enum status
 encode_event(const struct encoding *encoding, const struct event *event,
-    struct view base_url, struct view trace, struct encoded *out,
+    struct view base_url, const struct trace *trace, struct encoded *out,
     struct error *err)
 {
 	start(out);
+	snprintf(out->type, sizeof(out->type), "vulnbus.%.*s",
+	    VIEW_ARGS(event->kind));
 	event_to_tree(event, &out->tree);
 	return finish(encoding, TOPIC_EVENTS, event, event->id, base_url, trace,
 	    event->received_ms, out, err);
@@ -145,6 +159,13 @@ add_common(const struct event *event, struct view id, const char *made_name,
 	tree_int(t, view_of(made_name), made_ms);
 }
 
+static void
+name_enriched(enum topic topic, struct encoded *out)
+{
+	snprintf(out->type, sizeof(out->type), "vulnbus.%s.enriched",
+	    topic_record(topic));
+}
+
 static size_t
 record_bytes(const struct kafka_record *record)
 {
@@ -156,12 +177,48 @@ record_bytes(const struct kafka_record *record)
 	return bytes;
 }
 
+/* The projection is made of what fits, so it says what was cut, as the record
+ * does. */
+static enum status
+encode_projection(const struct encoding *encoding,
+    const struct encode_record *record, const struct fit *fit,
+    struct encoded *out, struct error *err)
+{
+	const struct event *event = record->event;
+	enum status status;
+
+	start(out);
+	snprintf(out->type, sizeof(out->type), "vulnbus.ocsf.%s",
+	    topic_record(record->topic));
+	snprintf(out->id, sizeof(out->id), "%.*s/ocsf", VIEW_ARGS(record->id));
+	print_time(event, out);
+	add_common(event, record->id, record->made_name, record->made_ms,
+	    &out->projected);
+	fit_copy(&out->projected, record->body, fit);
+	status = tree_status(&out->projected);
+	if (status != STATUS_OK)
+		return error_set(
+		    err, status, "record: %s", status_name(status));
+	ocsf_project(&(struct ocsf_source){ .topic = record->topic,
+			 .event = event,
+			 .record = &out->projected,
+			 .id = view_of(out->id),
+			 .base_url = record->base_url,
+			 .original_time = view_of(out->time) },
+	    &out->tree);
+	return finish(encoding, TOPIC_OCSF, event, view_of(out->id),
+	    record->base_url, record->trace, record->made_ms, out, err);
+}
+
 static enum status
 encode_fitting(const struct encoding *encoding,
     const struct encode_record *record, const struct fit *fit,
     struct encoded *out, struct error *err)
 {
+	if (record->is_ocsf)
+		return encode_projection(encoding, record, fit, out, err);
 	start(out);
+	name_enriched(record->topic, out);
 	add_common(record->event, record->id, record->made_name,
 	    record->made_ms, &out->tree);
 	fit_copy(&out->tree, record->body, fit);
@@ -205,13 +262,15 @@ add_origin(const struct encode_failure *failure, struct event *text,
 enum status
 encode_dead_letter(const struct encoding *encoding, struct event *event,
     const struct encode_failure *failure, struct view base_url,
-    struct view trace, int64_t now_ms, struct encoded *out, struct error *err)
+    const struct trace *trace, int64_t now_ms, struct encoded *out,
+    struct error *err)
 {
 	const struct view id = event_print(
 	    event, "%.*s/dead-letter", VIEW_ARGS(event->id));
 	enum status status;
 
 	start(out);
+	name_enriched(TOPIC_DEAD_LETTERS, out);
 	add_common(event, id, "failed_ms", now_ms, &out->tree);
 	tree_text(&out->tree, VIEW("reason"), view_of(failure->reason));
 	tree_text(&out->tree, VIEW("stage"), view_of(failure->stage));
@@ -250,57 +309,4 @@ decode_value(const struct kafka_record *record, struct tree *out_tree,
 	if (status != STATUS_OK)
 		return error_add(err, STATUS_INVALID, "value");
 	return json_to_tree(*out_document, out_tree, err);
-}
-
-static bool
-is_hex_run(const char *text, size_t len)
-{
-	bool is_zero = true;
-
-	for (size_t i = 0; i < len; i++) {
-		if (strchr("0123456789abcdef", text[i]) == NULL ||
-		    text[i] == '\0')
-			return false;
-		is_zero = is_zero && text[i] == '0';
-	}
-	return !is_zero;
-}
-
-/* version-trace_id-parent_id-flags: 00-<32 hex>-<16 hex>-<2 hex>; ids of
- * zeros are invalid. */
-static bool
-is_traceparent(struct view v)
-{
-	return v.len == TRACEPARENT_BYTES && memcmp(v.data, "00-", 3) == 0 &&
-	       is_hex_run(v.data + 3, 32) && v.data[35] == '-' &&
-	       is_hex_run(v.data + 36, 16) && v.data[52] == '-' &&
-	       (is_hex_run(v.data + 53, 2) ||
-		   memcmp(v.data + 53, "00", 2) == 0);
-}
-
-static void
-print_hex(const unsigned char *bytes, size_t count, char *out)
-{
-	for (size_t i = 0; i < count; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-void
-trace_continue(struct view traceparent, char out[TRACEPARENT_BYTES + 1])
-{
-	unsigned char bytes[24];
-
-	random_bytes(bytes, sizeof(bytes));
-	bytes[0] |= 1; /* never all zeros */
-	bytes[16] |= 1;
-	memcpy(out, "00-", 3);
-	if (is_traceparent(traceparent))
-		memcpy(out + 3, traceparent.data + 3, 32);
-	else
-		print_hex(bytes, 16, out + 3);
-	out[35] = '-';
-	print_hex(bytes + 16, 8, out + 36);
-	memcpy(out + 52,
-	    is_traceparent(traceparent) ? traceparent.data + 52 : "-01", 3);
-	out[TRACEPARENT_BYTES] = '\0';
 }

@@ -126,6 +126,7 @@ spend(struct feed *feed, const struct binding *binding, double share)
 				    (int64_t)((1.0 - feed->budget) *
 					      MS_PER_HOUR / per_hour) +
 				    1;
+		metric_add(METRIC_API_WAITS, feed->name, "budget", 1);
 		return false;
 	}
 	feed->budget -= 1.0;
@@ -148,6 +149,7 @@ feed_pause(struct feed *feed, int64_t ms)
 	if (until_ms <= feed->ready_at_ms)
 		return;
 	feed->ready_at_ms = until_ms;
+	metric_add(METRIC_API_WAITS, feed->name, "retry-after", 1);
 	LOG_INFO("the vendor asks for a pause", LOG_TEXT("source", feed->name),
 	    LOG_INT("wait_ms", ms));
 }

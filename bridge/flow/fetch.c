@@ -208,12 +208,12 @@ send_request(struct conversation *c, const struct source_request *request,
 	const struct config_source *source = c->binding->config;
 	const bool is_file = request->ask == SOURCE_ASK_ROWS;
 	struct buffer url, authorization;
-	char trace[80];
+	char trace[TRACE_HEADER_BYTES];
 	enum status status;
 
 	buffer_init(&url, URL_BYTES_MAX);
 	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
-	snprintf(trace, sizeof(trace), "traceparent: %s", c->work->trace);
+	trace_call(&c->work->trace, trace);
 	status = make_url(c, request, &url, err);
 	if (status == STATUS_OK)
 		status = credential_write(c->binding,
@@ -226,8 +226,7 @@ send_request(struct conversation *c, const struct source_request *request,
 		    &(struct http_call_options){
 			.url = url.data,
 			.authorization = authorization.data,
-			.extra_header = c->work->trace[0] != '\0' ? trace
-								  : NULL,
+			.extra_header = trace,
 			.ca_file = source->ca_file,
 			.timeout_ms = source->api.timeout_ms,
 			.body_bytes_max = c->reply_bytes_max,

@@ -59,6 +59,8 @@ note_keys(struct ring *ring, const struct jws_keys *keys)
 
 	pthread_rwlock_wrlock(&ring->keyring->lock);
 	is_new = ring_replace(ring, keys);
+	ring->known_ms = clock_wall_ms();
+	ring_measure(ring);
 	ring->failures = 0;
 	ring->fetch_at_ms = RING_NEVER;
 	pthread_rwlock_unlock(&ring->keyring->lock);
@@ -128,7 +130,8 @@ start_due(struct keyring *keyring)
 		bool is_due = false;
 
 		pthread_rwlock_wrlock(&keyring->lock);
-		key_set_drop_expired(&ring->set, now_ms);
+		if (key_set_drop_expired(&ring->set, now_ms))
+			ring_measure(ring);
 		is_due = ring->call == NULL && ring->fetch_at_ms <= now_ms;
 		if (is_due) {
 			ring->fetch_at_ms = RING_NEVER;
@@ -208,6 +211,11 @@ keyring_open(const struct config *config, const struct bindings *bindings,
 		keyring_free(keyring);
 		return status;
 	}
+	/* Not of one that was refused: the former's are still in use then. */
+	pthread_rwlock_rdlock(&keyring->lock);
+	for (size_t i = 0; i < keyring->count; i++)
+		ring_measure(&keyring->rings[i]);
+	pthread_rwlock_unlock(&keyring->lock);
 	*out_keyring = keyring;
 	return STATUS_OK;
 }

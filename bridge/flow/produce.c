@@ -8,14 +8,18 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/timestamp.h"
 
 #define POLL_MS          100
 #define PROBE_MS         1000
 #define PREPARE_MS       2000
 #define REBUILD_PAUSE_MS 1000
+#define RENEW_FLUSH_MS   1000
+#define RENEW_STEP_MS    50
+#define RENEW_AGAIN_MS   10000
 
 struct produce {
-	const struct config *config;
+	struct config *config; /* its kafka.properties: under `probing` */
 	const struct topics *topics;
 	struct kafka_producer *producer; /* under `lock`; NULL in between */
 	pthread_rwlock_t lock;
@@ -23,8 +27,10 @@ struct produce {
 	pthread_t thread;
 	atomic_bool is_stopping;
 	atomic_bool is_prepared;
-	atomic_int reach; /* enum kafka_reach */
-	bool was_up;      /* the ticking thread's */
+	atomic_bool is_stale; /* the producer is of former properties */
+	atomic_int reach;     /* enum kafka_reach */
+	int64_t renew_at_ms;  /* steady clock; the serving thread's */
+	bool was_up;          /* the ticking thread's */
 };
 
 static void
@@ -33,6 +39,7 @@ on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 	struct shipment *shipment = record_arg;
 
 	(void)arg;
+	metric_observe(METRIC_DELIVERY_TIME, report->latency_us);
 	shipment->on_report(shipment, report->status, report->why);
 }
 
@@ -43,11 +50,37 @@ open_producer(
 	const struct kafka_producer_options options = {
 		.config = produce->config,
 		.client = "vulnbus-ingress",
+		.is_measured = true,
 		.on_delivery = on_delivery,
 		.is_patient = produce->config->ingress.spool.path != NULL,
 	};
 
 	return kafka_producer_open(&options, out, err);
+}
+
+static enum status
+open_next(
+    struct produce *produce, struct kafka_producer **out, struct error *err)
+{
+	enum status status;
+
+	pthread_mutex_lock(&produce->probing);
+	atomic_store(&produce->is_stale, false);
+	status = open_producer(produce, out, err);
+	pthread_mutex_unlock(&produce->probing);
+	return status;
+}
+
+static struct kafka_producer *
+exchange(struct produce *produce, struct kafka_producer *next)
+{
+	struct kafka_producer *former;
+
+	pthread_rwlock_wrlock(&produce->lock);
+	former = produce->producer;
+	produce->producer = next;
+	pthread_rwlock_unlock(&produce->lock);
+	return former;
 }
 
 /* "Fatal errors: the producer can no longer be used" (librdkafka manual,
@@ -60,22 +93,47 @@ rebuild(struct produce *produce)
 
 	atomic_store(&produce->reach, KAFKA_AWAY);
 	LOG_WARN("kafka producer is rebuilt after a fatal error");
-	pthread_rwlock_wrlock(&produce->lock);
-	broken = produce->producer;
-	produce->producer = NULL;
-	pthread_rwlock_unlock(&produce->lock);
+	broken = exchange(produce, NULL);
 	/* A probe that began before may still be at it; none begins now. */
 	pthread_mutex_lock(&produce->probing);
 	pthread_mutex_unlock(&produce->probing);
 	kafka_producer_close(&broken, 0);
-	if (open_producer(produce, &fresh, &err) != STATUS_OK) {
+	if (open_next(produce, &fresh, &err) != STATUS_OK) {
 		LOG_ERROR("kafka producer not rebuilt",
 		    LOG_TEXT("error.message", err.text));
 		poll(NULL, 0, REBUILD_PAUSE_MS);
 	}
-	pthread_rwlock_wrlock(&produce->lock);
-	produce->producer = fresh;
-	pthread_rwlock_unlock(&produce->lock);
+	exchange(produce, fresh);
+}
+
+/* With other kafka.properties. Nobody is turned away meanwhile: without a spool
+ * the next one is there before the former goes, which is given a moment for
+ * what it holds. With one the spool takes what comes, and the next one is used
+ * when all of the former's reports are in, or its rows could be overtaken. */
+static void
+renew(struct produce *produce)
+{
+	const bool is_spooled = produce->config->ingress.spool.path != NULL;
+	struct kafka_producer *former, *fresh = NULL;
+	struct error err;
+
+	if (open_next(produce, &fresh, &err) != STATUS_OK) {
+		LOG_ERROR("kafka producer not renewed, the old one stays",
+		    LOG_TEXT("error.message", err.text));
+		produce->renew_at_ms = clock_steady_ms() + RENEW_AGAIN_MS;
+		atomic_store(&produce->is_stale, true);
+		return;
+	}
+	former = exchange(produce, is_spooled ? NULL : fresh);
+	/* As above: a probe may still be at the former. */
+	pthread_mutex_lock(&produce->probing);
+	pthread_mutex_unlock(&produce->probing);
+	for (int ms = 0; ms < RENEW_FLUSH_MS; ms += RENEW_STEP_MS) {
+		kafka_producer_flush(former, RENEW_STEP_MS);
+		kafka_producer_poll(fresh, 0);
+	}
+	kafka_producer_close(&former, 0);
+	exchange(produce, fresh);
 }
 
 /* Only this thread changes the producer, so it polls without the lock. */
@@ -88,6 +146,9 @@ serve_reports(void *arg)
 		if (produce->producer == NULL ||
 		    kafka_producer_is_fatal(produce->producer))
 			rebuild(produce);
+		else if (atomic_load(&produce->is_stale) &&
+			 clock_steady_ms() >= produce->renew_at_ms)
+			renew(produce);
 		else
 			kafka_producer_poll(produce->producer, POLL_MS);
 	}
@@ -95,7 +156,7 @@ serve_reports(void *arg)
 }
 
 enum status
-produce_open(const struct config *config, const struct topics *topics,
+produce_open(struct config *config, const struct topics *topics,
     struct produce **out_produce, struct error *err)
 {
 	struct produce *produce = calloc(1, sizeof(*produce));
@@ -139,6 +200,15 @@ produce_close(struct produce **produce, uint32_t drain_ms)
 	pthread_mutex_destroy(&(*produce)->probing);
 	free(*produce);
 	*produce = NULL;
+}
+
+void
+produce_renew(struct produce *produce, struct config *fresh)
+{
+	pthread_mutex_lock(&produce->probing);
+	config_swap_kafka(produce->config, fresh);
+	atomic_store(&produce->is_stale, true);
+	pthread_mutex_unlock(&produce->probing);
 }
 
 enum status

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vulnbus/crypto.h"
 #include "vulnbus/key_file.h"
@@ -31,15 +32,30 @@ ring_url(const struct ring *ring, char out[RING_URL_BYTES])
 	return len > 0 && len < RING_URL_BYTES;
 }
 
+static bool
+is_signing(const struct ring *ring)
+{
+	return ring->binding->contract->authentication.proof ==
+	       SOURCE_PROOF_JWS_ES512;
+}
+
+void
+ring_measure(const struct ring *ring)
+{
+	if (!is_signing(ring))
+		return;
+	metric_set(
+	    METRIC_KEYS, ring_name(ring), NULL, (int64_t)ring->set.count);
+	if (ring->set.count > 0)
+		metric_set(METRIC_KEY_TIME, ring_name(ring), NULL,
+		    ring->known_ms * 1000);
+}
+
 bool
 ring_replace(struct ring *ring, const struct jws_keys *keys)
 {
-	const bool is_new = key_set_replace(&ring->set, keys,
+	return key_set_replace(&ring->set, keys,
 	    ring->binding->config->signature.overlap_ms, clock_steady_ms());
-
-	metric_set(
-	    METRIC_KEYS, ring_name(ring), NULL, (int64_t)ring->set.count);
-	return is_new;
 }
 
 /* The name says where the keys are from: those of another address are not
@@ -72,6 +88,14 @@ ring_save(const struct ring *ring, const struct jws_keys *keys)
 	    LOG_TEXT("error.message", err.text));
 }
 
+static int64_t
+written_ms(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 ? (int64_t)about.st_mtime * 1000 : 0;
+}
+
 static enum status
 load_files(struct ring *ring, struct error *err)
 {
@@ -80,8 +104,13 @@ load_files(struct ring *ring, struct error *err)
 	struct jws_keys keys = { .count = 0 };
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; status == STATUS_OK && i < files->count; i++)
+	for (size_t i = 0; status == STATUS_OK && i < files->count; i++) {
+		const int64_t at_ms = written_ms(files->items[i]);
+
+		if (at_ms > ring->known_ms)
+			ring->known_ms = at_ms;
 		status = key_file_read(files->items[i], &keys, err);
+	}
 	if (status == STATUS_OK)
 		ring_replace(ring, &keys);
 	jws_keys_clear(&keys);
@@ -102,12 +131,14 @@ load_saved(struct ring *ring)
 	if (!state_path(ring, path))
 		return;
 	status = key_file_read(path, &keys, &err);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		ring_replace(ring, &keys);
-	else if (status != STATUS_MISSING)
+		ring->known_ms = written_ms(path);
+	} else if (status != STATUS_MISSING) {
 		LOG_WARN("kept key not usable",
 		    LOG_TEXT("source", ring_name(ring)),
 		    LOG_TEXT("error.message", err.text));
+	}
 	jws_keys_clear(&keys);
 }
 
@@ -137,6 +168,7 @@ adopt(struct ring *ring, struct keyring *former)
 		return;
 	pthread_rwlock_rdlock(&former->lock);
 	key_set_copy(&old->set, &ring->set);
+	ring->known_ms = old->known_ms;
 	pthread_rwlock_unlock(&former->lock);
 }
 
@@ -145,8 +177,7 @@ ring_open(struct ring *ring, struct keyring *former, struct error *err)
 {
 	ring->fetch_at_ms = RING_NEVER;
 	ring->refetched_at_ms = INT64_MIN / 2;
-	if (ring->binding->contract->authentication.proof !=
-	    SOURCE_PROOF_JWS_ES512)
+	if (!is_signing(ring))
 		return STATUS_OK;
 	if (ring->binding->config->signature.key_files.count > 0)
 		return load_files(ring, err);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "vulnbus/metrics.h"
+
 enum status
 site_open(struct config *config, bool is_verifying, struct site *former,
     struct site **out_site, struct error *err)
@@ -15,6 +17,7 @@ site_open(struct config *config, bool is_verifying, struct site *former,
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	}
 	site->config = config;
+	metrics_know_sources(config);
 	atomic_init(&site->holders, 1);
 	status = bindings_open(config, &site->bindings, err);
 	if (status == STATUS_OK && is_verifying)

@@ -140,7 +140,7 @@ forget_settled(struct spool_rows *rows)
 		if (row->outcome != STATUS_OK)
 			LOG_ERROR("Kafka refuses a record for good; it stays "
 				  "in the spool",
-			    LOG_INT("row", row->id),
+			    LOG_INT("row", row->id), LOG_TRACE(&row->trace),
 			    LOG_TEXT("error.message", row->why.text));
 		free(row);
 	}
@@ -202,9 +202,12 @@ send_row(struct spool_rows *rows, struct spool_row *row, struct error *err)
 	enum status status = spool_record_read(
 	    buffer_view(&rows->payload), rows->options->topics, &record, err);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		trace_restore(kafka_record_header(&record, "traceparent"),
+		    VIEW(""), &row->trace);
 		status = rows->options->send(
 		    rows->options->arg, &record, &row->shipment, err);
+	}
 	if (status == STATUS_OK) {
 		rows->under_way++;
 		return STATUS_OK;
@@ -270,7 +273,7 @@ void
 spool_rows_measure(struct spool_rows *rows)
 {
 	const int64_t now_ms = clock_steady_ms();
-	int64_t bytes, oldest_ms, age_s;
+	int64_t bytes, oldest_ms, age_ms;
 	struct error err;
 
 	if (now_ms - rows->measured_at_ms < MEASURE_EVERY_MS)
@@ -290,6 +293,9 @@ spool_rows_measure(struct spool_rows *rows)
 	metric_set(METRIC_SPOOL_EVENTS, NULL, NULL, rows->count);
 	metric_set(METRIC_SPOOL_ASIDE, NULL, NULL, rows->aside);
 	metric_set(METRIC_SPOOL_BYTES, NULL, NULL, bytes);
-	age_s = oldest_ms == 0 ? 0 : (clock_wall_ms() - oldest_ms) / 1000;
-	metric_set(METRIC_SPOOL_OLDEST, NULL, NULL, age_s > 0 ? age_s : 0);
+	metric_set(METRIC_SPOOL_BYTES_MAX, NULL, NULL,
+	    (int64_t)rows->options->file_bytes_max);
+	age_ms = oldest_ms == 0 ? 0 : clock_wall_ms() - oldest_ms;
+	metric_set(
+	    METRIC_SPOOL_OLDEST, NULL, NULL, age_ms > 0 ? age_ms * 1000 : 0);
 }

@@ -19,9 +19,11 @@ static const struct {
 void
 topics_init(struct topics *topics, const struct config *config)
 {
-	for (int i = 0; i < TOPIC_COUNT; i++)
+	for (int i = 0; i < TOPIC_COUNT; i++) {
 		snprintf(topics->names[i], sizeof(topics->names[i]), "%s.%s.v1",
 		    config->topics.prefix, table[i].name);
+		topics->is_used[i] = i != TOPIC_OCSF || config->topics.ocsf;
+	}
 }
 
 const char *
@@ -52,7 +54,7 @@ topics_wanted(const struct topics *topics, const struct config *config,
 {
 	for (int i = 0; i < TOPIC_COUNT; i++)
 		out_wanted[i] = (struct kafka_topic){
-			.name = topics->names[i],
+			.name = topics->is_used[i] ? topics->names[i] : NULL,
 			.partitions = config->topics.partitions,
 			.replication_factor = config->topics.replication_factor,
 			.cleanup_policy = table[i].cleanup,
@@ -74,7 +76,7 @@ create_missing(const struct config *config, struct kafka_topic *wanted,
 	if (counts[TOPIC_EVENTS] > 0)
 		wanted[TOPIC_STATE].partitions = counts[TOPIC_EVENTS];
 	for (int i = 0; i < TOPIC_COUNT; i++)
-		if (counts[i] == 0)
+		if (counts[i] == 0 && wanted[i].name != NULL)
 			missing[count++] = wanted[i];
 	if (count == 0)
 		return STATUS_OK;
@@ -87,7 +89,7 @@ check_counts(const struct topics *topics, const struct config *config,
 {
 	for (int i = 0; i < TOPIC_COUNT; i++)
 		/* What was created a moment ago may not be seen yet. */
-		if (counts[i] == 0)
+		if (counts[i] == 0 && topics->is_used[i])
 			return error_set(err,
 			    config->topics.create ? STATUS_UNAVAILABLE
 						  : STATUS_INVALID,

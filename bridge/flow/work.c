@@ -13,7 +13,7 @@
 #define NODES_MAX       8192
 
 static struct work *
-work_new(struct view key, struct view value, struct view trace)
+work_new(struct view key, struct view value)
 {
 	struct work *work = calloc(1, sizeof(*work));
 
@@ -23,10 +23,6 @@ work_new(struct view key, struct view value, struct view trace)
 	buffer_append_view(&work->value, value);
 	work->key = strndup(key.data, key.len);
 	work->state_offset = work->sent_offset = -1;
-	if (trace.len == TRACEPARENT_BYTES)
-		memcpy(work->trace, trace.data, trace.len);
-	else
-		trace_continue(trace, work->trace);
 	if (work->key == NULL || buffer_status(&work->value) != STATUS_OK) {
 		work_free(work);
 		return NULL;
@@ -45,10 +41,11 @@ struct work *
 work_new_sweep(struct view key, const struct kafka_record *event,
     int64_t due_ms, int64_t since_ms)
 {
-	struct work *work = work_new(key, event->value, VIEW(""));
+	struct work *work = work_new(key, event->value);
 
 	if (work == NULL)
 		return NULL;
+	trace_begin(&work->trace);
 	work->is_sweep = work->is_new = true;
 	work->is_json = is_json(event);
 	work->offset = -1;
@@ -62,7 +59,7 @@ work_new_sweep(struct view key, const struct kafka_record *event,
 struct work *
 work_new_note(struct view key, int64_t now_ms)
 {
-	struct work *work = work_new(key, VIEW(""), VIEW(""));
+	struct work *work = work_new(key, VIEW(""));
 
 	if (work == NULL)
 		return NULL;
@@ -109,6 +106,13 @@ work_undo(struct work *work)
 	work->next = work->committed;
 }
 
+static void
+take_trace(const struct kafka_record *record, struct trace *out)
+{
+	trace_continue(kafka_record_header(record, "traceparent"),
+	    kafka_record_header(record, "ce_traceparent"), out);
+}
+
 struct work *
 work_from_wreck(
     const struct kafka_record *record, enum topic origin, int64_t now_ms)
@@ -126,9 +130,10 @@ work_from_wreck(
 				!view_starts(id, VIEW(WORK_SWEEP_PREFIX))
 			    ? id
 			    : view_of(place),
-	    VIEW(""), kafka_record_header(record, "traceparent"));
+	    VIEW(""));
 	if (work == NULL)
 		return NULL;
+	take_trace(record, &work->trace);
 	work->partition = record->partition;
 	work->offset = record->offset;
 	work->origin = origin;
@@ -194,8 +199,7 @@ work_from_event(const struct kafka_record *record, int64_t now_ms,
 	status = work_key(record, &key, err);
 	if (status != STATUS_OK)
 		goto out;
-	work = work_new(buffer_view(&key), record->value,
-	    kafka_record_header(record, "traceparent"));
+	work = work_new(buffer_view(&key), record->value);
 	if (work == NULL) {
 		status = error_set(err, STATUS_NO_MEMORY, "no memory");
 		goto out;
@@ -203,6 +207,7 @@ work_from_event(const struct kafka_record *record, int64_t now_ms,
 	work->partition = record->partition;
 	work->offset = record->offset;
 	work->origin = TOPIC_EVENTS;
+	take_trace(record, &work->trace);
 	work->is_json = is_json(record);
 	work->is_new = true;
 	work->next = (struct work_status){
@@ -297,7 +302,8 @@ work_write_state(const struct work *work, struct tree *tree, struct buffer *out,
 	tree_int(tree, VIEW("polls"), next->polls);
 	tree_int(tree, VIEW("offset"), work->offset);
 	tree_bool(tree, VIEW("json"), work->is_json);
-	tree_text(tree, VIEW("trace"), view_of(work->trace));
+	tree_text(tree, VIEW("trace"), view_of(work->trace.hop));
+	tree_text(tree, VIEW("origin"), view_of(work->trace.origin));
 	tree_text(tree, VIEW("event"), buffer_view(&work->value));
 	write_progress(&next->progress, tree);
 	if (work->is_sweep)
@@ -366,10 +372,11 @@ work_read_state(const struct kafka_record *record, struct tree *tree,
 	if (event == 0 || tree->nodes[event].type != TREE_TEXT)
 		return error_set(
 		    err, STATUS_INVALID, "state record without its event");
-	work = work_new(record->key, tree->nodes[event].text,
-	    tree_get_text(tree, 0, "trace"));
+	work = work_new(record->key, tree->nodes[event].text);
 	if (work == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
+	trace_restore(tree_get_text(tree, 0, "trace"),
+	    tree_get_text(tree, 0, "origin"), &work->trace);
 	work->partition = record->partition;
 	work->state_offset = record->offset;
 	work->written_ms = record->timestamp_ms;

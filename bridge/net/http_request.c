@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "vulnbus/trace.h"
+
 const char *
 http_request_method(const struct http_request *request)
 {
@@ -55,6 +57,18 @@ http_request_header(
 		    MHD_HEADER_KIND, match_header, &search);
 	*out_count = search.count;
 	return search.value;
+}
+
+/* "If the number of traceparent headers is not exactly one" it is as if there
+ * was none (W3C Trace Context, section 4.3). */
+void
+http_request_trace(const struct http_request *request, struct trace *out)
+{
+	size_t count = 0;
+	const struct view given = http_request_header(
+	    request, "traceparent", &count);
+
+	trace_continue(count == 1 ? given : VIEW(""), VIEW(""), out);
 }
 
 void

@@ -133,7 +133,11 @@ is_over_body(const struct http_request *request)
 static void
 refuse(struct http_request *request, unsigned code)
 {
+	const struct http_server_options *options = &request->server->options;
+
 	http_request_answer(request, &(struct http_answer){ .code = code });
+	if (options->on_refused != NULL)
+		options->on_refused(code, options->arg);
 }
 
 /* The first call for a request: its headers are in, its body is not. */

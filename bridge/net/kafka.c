@@ -9,19 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulnbus/kafka_consumer.h"
-#include "vulnbus/kafka_producer.h"
 #include "vulnbus/log.h"
 
-/* These carry promises: a different value would break one silently. */
-static const char *const reserved[] = { "acks", "request.required.acks",
-	"enable.idempotence", "transactional.id", "enable.auto.commit",
-	"enable.auto.offset.store", "isolation.level", "group.id",
-	"group.instance.id", "partitioner", "bootstrap.servers",
-	"metadata.broker.list", "partition.assignment.strategy",
-	"delivery.report.only.error", "auto.offset.reset",
-	"enable.partition.eof", "transaction.timeout.ms",
-	"test.mock.num.brokers" };
+#define SCRAM_HINT                                                       \
+	"before librdkafka 2.6.1 Kafka 4.0 refuses SCRAM, whatever the " \
+	"password"
 
 struct view
 kafka_record_header(const struct kafka_record *record, const char *name)
@@ -42,12 +34,26 @@ kafka_record_add_header(
 		value };
 }
 
+/* Before 2.6.1 the client's nonce is sent twice, which Kafka 4.0 takes for a
+ * wrong password ("SASL/SCRAM authentication fix", librdkafka 2.6.1). */
+static bool
+is_scram_too_old(const char *text)
+{
+	return rd_kafka_version() < 0x020601ff &&
+	       strstr(text, "SCRAM-SHA-") != NULL;
+}
+
 static void
 on_log(
     const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
 	(void)client;
-	if (level <= 3)
+	if (level <= 3 && is_scram_too_old(text))
+		LOG_WARN("librdkafka", LOG_TEXT("facility", facility),
+		    LOG_TEXT("error.message", text),
+		    LOG_TEXT("hint", SCRAM_HINT),
+		    LOG_TEXT("librdkafka.version", rd_kafka_version_str()));
+	else if (level <= 3)
 		LOG_WARN("librdkafka", LOG_TEXT("facility", facility),
 		    LOG_TEXT("error.message", text));
 	else
@@ -103,75 +109,6 @@ kafka_configure(const struct config *config, const char *client,
 	}
 	*out_conf = conf;
 	return STATUS_OK;
-}
-
-/* librdkafka judges settings together only when it makes a client: the two
- * with the strictest rules are made and thrown away. Neither asks a broker for
- * anything: the producer opens no session, the consumer joins no group. */
-static enum status
-try_clients(const struct config *config, struct error *err)
-{
-	static char no_servers[] = "";
-	struct config offline = *config;
-	const struct kafka_producer_options transactional = {
-		.config = &offline,
-		.client = "vulnbus-check",
-		.transactional_id = "vulnbus-check",
-		.transaction_timeout_ms =
-		    config->enricher.transaction_timeout_ms,
-	};
-	const struct kafka_consumer_options reader = {
-		.config = &offline,
-		.client = "vulnbus-check",
-		.instance_id = config->enricher.instance_id,
-		.session_timeout_ms = config->enricher.session_timeout_ms,
-	};
-	struct kafka_producer *producer = NULL;
-	struct kafka_consumer *consumer = NULL;
-	struct error why;
-	enum status status;
-
-	/* A check neither needs a cluster nor talks to one. */
-	offline.kafka.bootstrap_servers = no_servers;
-	status = kafka_producer_open(&transactional, &producer, &why);
-
-	if (status == STATUS_OK)
-		status = kafka_consumer_open(&reader, &consumer, &why);
-	kafka_producer_close(&producer, 0);
-	kafka_consumer_close(&consumer);
-	if (status == STATUS_OK)
-		return STATUS_OK;
-	if (status == STATUS_INVALID)
-		return config_refuse(
-		    config, config->kafka_place, err, "%s", why.text);
-	*err = why;
-	return status;
-}
-
-enum status
-kafka_check(const struct config *config, struct error *err)
-{
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	const struct config_pairs *properties = &config->kafka.properties;
-	enum status status = STATUS_OK;
-	struct error why;
-
-	for (size_t i = 0; status == STATUS_OK && i < properties->count; i++) {
-		const struct config_pair *pair = &properties->items[i];
-
-		for (size_t k = 0; k < sizeof(reserved) / sizeof(*reserved);
-		     k++)
-			if (strcmp(reserved[k], pair->key) == 0)
-				status = config_refuse(config, pair->place, err,
-				    "kafka.properties: %s is set by vulnbus",
-				    pair->key);
-		if (status == STATUS_OK &&
-		    set(conf, pair->key, pair->value, &why) != STATUS_OK)
-			status = config_refuse(
-			    config, pair->place, err, "%s", why.text);
-	}
-	rd_kafka_conf_destroy(conf);
-	return status == STATUS_OK ? try_clients(config, err) : status;
 }
 
 static enum status
@@ -329,9 +266,12 @@ kafka_topics_count(const struct config *config,
 
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; status == STATUS_OK && i < count; i++)
-		status = count_partitions(client, topics[i].name, timeout_ms,
-		    &out_partitions[i], err);
+	for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+		out_partitions[i] = 0;
+		if (topics[i].name != NULL)
+			status = count_partitions(client, topics[i].name,
+			    timeout_ms, &out_partitions[i], err);
+	}
 	rd_kafka_destroy(client);
 	return status;
 }

@@ -67,6 +67,38 @@ kafka_bounds(struct rd_kafka_s *client, const char *topic, int32_t partition,
 }
 
 enum status
+kafka_bounds_ends(struct rd_kafka_s *client, const char *topic,
+    const int32_t *partitions, size_t count, uint32_t ms, int64_t *out_ends,
+    struct error *err)
+{
+	rd_kafka_topic_partition_list_t *list =
+	    rd_kafka_topic_partition_list_new((int)count);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, topic, partitions[i])
+		    ->offset = TIMESTAMP_LATEST;
+	code = rd_kafka_offsets_for_times(client, list, (int)ms);
+	for (size_t i = 0; i < count; i++) {
+		const rd_kafka_topic_partition_t *asked =
+		    rd_kafka_topic_partition_list_find(
+			list, topic, partitions[i]);
+
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			code = asked->err;
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR && asked->offset < 0)
+			code = RD_KAFKA_RESP_ERR__TIMED_OUT; /* not filled in */
+		out_ends[i] = asked->offset;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return STATUS_OK;
+	refresh_leaders(client, topic, ms);
+	return error_set(err, STATUS_UNAVAILABLE, "kafka: ends of %s: %s",
+	    topic, rd_kafka_err2str(code));
+}
+
+enum status
 kafka_bounds_since(struct rd_kafka_s *client, const char *topic,
     int32_t partition, int64_t timestamp_ms, uint32_t ms, int64_t *out_offset,
     struct error *err)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vulnbus/kafka_bounds.h"
+#include "vulnbus/kafka_statistics.h"
 #include "vulnbus/log.h"
 
 struct kafka_consumer {
@@ -20,6 +21,7 @@ struct kafka_consumer {
 	void *arg;
 	char *topic;
 	bool is_member;
+	bool is_strict;
 	bool is_closing; /* partitions that still come are not taken */
 };
 
@@ -151,6 +153,7 @@ kafka_consumer_open(const struct kafka_consumer_options *options,
 	consumer->on_assign = options->on_assign;
 	consumer->on_revoke = options->on_revoke;
 	consumer->arg = options->arg;
+	consumer->is_strict = options->is_strict;
 	consumer->is_member = options->group_id != NULL &&
 			      options->topic != NULL;
 	status = configure(options, &conf, err);
@@ -158,6 +161,8 @@ kafka_consumer_open(const struct kafka_consumer_options *options,
 		goto out;
 	rd_kafka_conf_set_opaque(conf, consumer);
 	rd_kafka_conf_set_error_cb(conf, on_error);
+	if (options->is_measured)
+		kafka_statistics_use(conf);
 	if (consumer->is_member)
 		rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	consumer->client = rd_kafka_new(
@@ -238,6 +243,7 @@ read_record(const rd_kafka_message_t *message, struct kafka_record *out)
 		    message->key_len },
 		.value = { message->payload == NULL ? "" : message->payload,
 		    message->len },
+		.is_tombstone = message->payload == NULL,
 	};
 	read_headers(message, out);
 }
@@ -270,8 +276,13 @@ kafka_consumer_poll(struct kafka_consumer *consumer, uint32_t ms,
 		status = error_set(err, STATUS_FATAL, "kafka: %s",
 		    rd_kafka_message_errstr(message));
 	} else {
-		status = error_set(err, STATUS_UNAVAILABLE, "kafka: %s",
-		    rd_kafka_message_errstr(message));
+		status = error_set(err,
+		    consumer->is_strict &&
+			    message->err ==
+				RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+			? STATUS_UNPROVED
+			: STATUS_UNAVAILABLE,
+		    "kafka: %s", rd_kafka_message_errstr(message));
 	}
 	rd_kafka_message_destroy(message);
 	return status;

@@ -25,21 +25,6 @@ headers_of(const rd_kafka_message_t *message, const struct kafka_header *more,
 	return headers;
 }
 
-static enum status
-status_of(rd_kafka_resp_err_t code)
-{
-	switch (code) {
-	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-		return STATUS_UNAVAILABLE;
-	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		return STATUS_TOO_LARGE;
-	case RD_KAFKA_RESP_ERR__STATE:
-		return STATUS_ABORTED;
-	default:
-		return STATUS_FATAL;
-	}
-}
-
 enum status
 kafka_forward(struct kafka_producer *producer,
     const struct kafka_message *message, const char *topic, int32_t partition,
@@ -61,11 +46,9 @@ kafka_forward(struct kafka_producer *producer,
 	    RD_KAFKA_V_VALUE(from->payload, from->len), RD_KAFKA_V_HEADERS(all),
 	    RD_KAFKA_V_TIMESTAMP(rd_kafka_message_timestamp(from, &type)),
 	    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return STATUS_OK;
-	rd_kafka_headers_destroy(all);
-	return error_set(err, status_of(code), "kafka: %s: %s", topic,
-	    rd_kafka_err2str(code));
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_headers_destroy(all);
+	return kafka_judge_send(code, topic, err);
 }
 
 enum status

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vulnbus/kafka_consumer.h"
+#include "vulnbus/kafka_statistics.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
@@ -49,7 +50,8 @@ on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 			.status = status_of_report(message->err),
 			.why = rd_kafka_err2str(message->err),
 			.topic = rd_kafka_topic_name(message->rkt),
-			.offset = message->offset },
+			.offset = message->offset,
+			.latency_us = rd_kafka_message_latency(message) },
 		    producer->arg);
 }
 
@@ -114,6 +116,8 @@ kafka_producer_open(const struct kafka_producer_options *options,
 	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, producer);
+	if (options->is_measured)
+		kafka_statistics_use(conf);
 	producer->client = rd_kafka_new(
 	    RD_KAFKA_PRODUCER, conf, why, sizeof(why));
 	if (producer->client == NULL) {
@@ -165,21 +169,29 @@ headers_of(const struct kafka_record *record)
 	return headers;
 }
 
-static enum status
-status_of(rd_kafka_resp_err_t code)
+enum status
+kafka_judge_send(int code, const char *topic, struct error *err)
 {
+	enum status status;
+
 	switch (code) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
 		return STATUS_OK;
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-		return STATUS_UNAVAILABLE;
+		status = STATUS_UNAVAILABLE;
+		break;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		return STATUS_TOO_LARGE;
+		status = STATUS_TOO_LARGE;
+		break;
 	case RD_KAFKA_RESP_ERR__STATE:
-		return STATUS_ABORTED;
+		status = STATUS_ABORTED;
+		break;
 	default:
-		return STATUS_FATAL;
+		status = STATUS_FATAL;
+		break;
 	}
+	return error_set(
+	    err, status, "kafka: %s: %s", topic, rd_kafka_err2str(code));
 }
 
 enum status
@@ -203,11 +215,9 @@ kafka_producer_send(struct kafka_producer *producer,
 	    RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
 	    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 	    RD_KAFKA_V_OPAQUE(record_arg), RD_KAFKA_V_END);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return STATUS_OK;
-	rd_kafka_headers_destroy(headers);
-	return error_set(err, status_of(code), "kafka: %s: %s", record->topic,
-	    rd_kafka_err2str(code));
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_headers_destroy(headers);
+	return kafka_judge_send(code, record->topic, err);
 }
 
 void

@@ -9,5 +9,6 @@ extern const struct source source_delve;
 
 const struct source source_delve = {
 	.name = "delve",
+	.product = { "Delve", "Secureworks" },
 	.like = "taegis-vdr",
 };

@@ -364,6 +364,7 @@ static const struct source_word states[] = {
 
 const struct source source_probely = {
 	.name = "probely",
+	.product = { "Probely", "Snyk" },
 	.default_base_url = "https://api.probely.com",
 	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH },
 	.api = {
@@ -392,6 +393,7 @@ const struct source source_probely = {
 	    .alias = alias },
 	.severities = severities,
 	.states = states,
+	.webhooks = probely_webhooks,
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = probely_enrich,

@@ -6,6 +6,8 @@
 
 extern const struct source source_probely;
 
+extern const struct source_webhook probely_webhooks[];
+
 enum status
 probely_enrich(const struct event *event, const struct source_replies *replies,
     struct tree *body, enum source_record *out_record, struct error *err);

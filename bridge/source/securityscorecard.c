@@ -241,8 +241,24 @@ static const struct source_word severities[] = {
 	{ NULL },
 };
 
+/* The example of "Receive event notifications with webhooks". */
+static const struct source_webhook webhooks[] = {
+	{ "scorecard.changed",
+	    "{\"trigger\":{\"type\":{trigger=\"new_issues\"},\"issues\":{"
+	    "\"csp_no_policy_v2\":{\"active\":{\"count\":26},"
+	    "\"departed\":{\"count\":3},\"resolved\":{\"count\":2}},"
+	    "\"domain_missing_https_v2\":{\"active\":{\"count\":15}}},"
+	    "\"selected\":{selected=\"by_severity\"},"
+	    "\"severity\":{severity=\"low\"}},\"created_at\":{now},"
+	    "\"execution_id\":{uuid},\"scorecard_id\":{scorecard="
+	    "\"8e21f4aa-ee49-5f6d-be70-366b95ecc586\"},"
+	    "\"domain\":{id=\"example.com\"}}" },
+	{ NULL },
+};
+
 const struct source source_securityscorecard = {
 	.name = "securityscorecard",
+	.product = { "SecurityScorecard", "SecurityScorecard" },
 	.default_base_url = "https://api.securityscorecard.io",
 	/* "App Actions": the headers of a call. */
 	.authentication = { .proof = SOURCE_PROOF_SECRET_PATH,
@@ -292,6 +308,7 @@ const struct source source_securityscorecard = {
 	    .turn = turn,
 	    .alias = alias },
 	.severities = severities,
+	.webhooks = webhooks,
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = securityscorecard_enrich,

@@ -20,6 +20,15 @@ source_find(const char *vendor)
 	return NULL;
 }
 
+const struct source_product *
+source_product(struct view vendor)
+{
+	for (size_t i = 0; source_all[i] != NULL; i++)
+		if (view_is(vendor, source_all[i]->name))
+			return &source_all[i]->product;
+	return NULL;
+}
+
 void
 source_names(struct buffer *out)
 {

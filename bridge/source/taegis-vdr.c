@@ -246,8 +246,23 @@ static const struct source_word states[] = {
 	{ NULL },
 };
 
+#define SCAN(attempt, status)                                             \
+	"{\"assetId\":{asset=\"1\"},\"assetType\":{asset_type=\"site\"}," \
+	"\"attemptNumber\":{attempt=" attempt "},\"id\":{id},"            \
+	"\"isAdHoc\":{ad_hoc=true},\"kind\":\"scan\","                    \
+	"\"status\":{status=\"" status "\"}}"
+
+static const struct source_webhook webhooks[] = {
+	{ "scan.completed", SCAN("1", "done") },
+	{ "scan.failed", SCAN("2", "failed") },
+	{ "export.completed", "{\"id\":{id},\"kind\":\"export\","
+			      "\"status\":{status=\"done\"}}" },
+	{ NULL },
+};
+
 const struct source source_taegis_vdr = {
 	.name = "taegis-vdr",
+	.product = { "Taegis VDR", "Secureworks" },
 	.authentication = {
 		.proof = SOURCE_PROOF_JWS_ES512,
 		.header = "Authorization",
@@ -283,6 +298,7 @@ const struct source source_taegis_vdr = {
 	.severity_column = "severity",
 	.severities = severities,
 	.states = states,
+	.webhooks = webhooks,
 	.normalise = normalise,
 	.locate = locate,
 	.enrich = taegis_vdr_enrich,

@@ -99,7 +99,8 @@ open_daemons(struct demo *demo, struct error *err)
 	demo_say(demo, "enricher", PAINT_BOLD,
 	    "is joining its consumer group, a matter of seconds ...");
 	for (int i = 0; i < TOPIC_COUNT; i++)
-		reader.is_wanted[i] = i != TOPIC_STATE;
+		reader.is_wanted[i] = i != TOPIC_STATE &&
+				      demo->topics.is_used[i];
 	status = reader_open(&reader, &demo->reader, err);
 	if (status == STATUS_OK)
 		status = demo_child_await(demo, &demo->enricher, err);

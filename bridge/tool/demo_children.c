@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The daemons are the real ones, found beside this program: started with a
- * configuration file, seen through their ports and logs, stopped by signal. */
+ * The daemons are the real ones, found beside this program or, installed, in
+ * ../sbin: started with a configuration file, seen through their ports and
+ * logs, stopped by signal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -40,6 +41,9 @@ find_program(const char *name, char out[DEMO_PATH_BYTES], struct error *err)
 	if (slash != NULL)
 		*slash = '\0';
 	snprintf(out, DEMO_PATH_BYTES, "%s/%s", self, name);
+	if (access(out, X_OK) == 0)
+		return STATUS_OK;
+	snprintf(out, DEMO_PATH_BYTES, "%s/../sbin/%s", self, name);
 	if (access(out, X_OK) != 0)
 		return error_set(
 		    err, STATUS_UNAVAILABLE, "%s: %s", out, strerror(errno));

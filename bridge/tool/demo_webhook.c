@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "vulnbus/http_client.h"
-#include "vulnbus/json.h"
-#include "vulnbus/jws.h"
 #include "vulnbus/timestamp.h"
+#include "vulnbus/tool_body.h"
 #include "vulnbus/tool_demo.h"
 
 #define ANSWER_MS       10000
@@ -17,6 +16,7 @@
 const struct demo_step demo_steps[] = {
 	{ .title = "A scan of a website is done",
 	    .kind = "scan",
+	    .event_kind = "scan.completed",
 	    .id = "39836",
 	    .status = "done",
 	    .asset_type = "site",
@@ -27,6 +27,7 @@ const struct demo_step demo_steps[] = {
 	    .topic = TOPIC_SCANS },
 	{ .title = "A scan of a server is done",
 	    .kind = "scan",
+	    .event_kind = "scan.completed",
 	    .id = "39837",
 	    .status = "done",
 	    .asset_type = "server",
@@ -36,6 +37,7 @@ const struct demo_step demo_steps[] = {
 	    .topic = TOPIC_SCANS },
 	{ .title = "A scan has failed, at its second attempt",
 	    .kind = "scan",
+	    .event_kind = "scan.failed",
 	    .id = "39838",
 	    .status = "failed",
 	    .asset_type = "site",
@@ -45,6 +47,7 @@ const struct demo_step demo_steps[] = {
 	    .topic = TOPIC_SCANS },
 	{ .title = "The first webhook comes again: an event more, no scan more",
 	    .kind = "scan",
+	    .event_kind = "scan.completed",
 	    .id = "39836",
 	    .status = "done",
 	    .asset_type = "site",
@@ -55,6 +58,7 @@ const struct demo_step demo_steps[] = {
 	    .topic = TOPIC_SCANS },
 	{ .title = "Somebody forges a webhook: signed, but not by the vendor",
 	    .kind = "scan",
+	    .event_kind = "scan.completed",
 	    .id = "66666",
 	    .status = "done",
 	    .asset_type = "site",
@@ -65,6 +69,7 @@ const struct demo_step demo_steps[] = {
 	    .topic = TOPIC_SCANS },
 	{ .title = "An export is done; its file takes a moment",
 	    .kind = "export",
+	    .event_kind = "export.completed",
 	    .id = "212",
 	    .status = "done",
 	    .code = 202,
@@ -86,39 +91,33 @@ demo_webhook_result(struct demo *demo, size_t index)
 	return &demo->results[index];
 }
 
-static void
-add_claims(const struct demo_step *step, struct tree *t)
+static struct view
+body_of(const struct demo_step *step)
 {
-	if (step->asset_id != NULL) {
-		tree_text(t, VIEW("assetId"), view_of(step->asset_id));
-		tree_text(t, VIEW("assetType"), view_of(step->asset_type));
-		tree_int(t, VIEW("attemptNumber"), step->attempt);
-	}
-	tree_text(t, VIEW("id"), view_of(step->id));
-	if (step->asset_id != NULL)
-		tree_bool(t, VIEW("isAdHoc"), true);
-	tree_text(t, VIEW("kind"), view_of(step->kind));
-	tree_text(t, VIEW("status"), view_of(step->status));
+	const struct source_webhook *webhook =
+	    source_find(DEMO_VENDOR)->webhooks;
+
+	while (strcmp(webhook->kind, step->event_kind) != 0)
+		webhook++;
+	return view_of(webhook->body);
 }
 
-/* The body, and the claims: the body and when it was signed. */
 static enum status
-write_documents(const struct demo_step *step, struct buffer *body,
-    struct buffer *claims, struct error *err)
+write_body(const struct demo_step *step, struct buffer *out, struct error *err)
 {
-	struct tree t;
-	enum status status;
+	struct body_values values = { .now_ms = clock_wall_ms() };
+	char attempt[16];
 
-	tree_init(&t, 32);
-	add_claims(step, &t);
-	status = json_write(&t, JSON_STYLE_COMPACT, body, err);
-	if (status == STATUS_OK) {
-		tree_int(&t, VIEW("iat"),
-		    clock_wall_ms() / 1000 - step->signed_before_s);
-		status = json_write(&t, JSON_STYLE_COMPACT, claims, err);
+	snprintf(attempt, sizeof(attempt), "%d", (int)step->attempt);
+	body_set(&values, VIEW("id"), view_of(step->id));
+	body_set(&values, VIEW("status"), view_of(step->status));
+	body_set(&values, VIEW("attempt"), view_of(attempt));
+	if (step->asset_id != NULL) {
+		body_set(&values, VIEW("asset"), view_of(step->asset_id));
+		body_set(
+		    &values, VIEW("asset_type"), view_of(step->asset_type));
 	}
-	tree_clear(&t);
-	return status;
+	return body_fill(body_of(step), &values, out, err);
 }
 
 static enum status
@@ -126,9 +125,11 @@ post(struct demo *demo, const char *authorization, struct view body,
     struct demo_result *result, struct error *err)
 {
 	char url[3 * DEMO_TEXT_BYTES];
-	struct buffer answer;
+	struct buffer answer, hint;
 	enum status status;
 
+	buffer_init(&hint, TOKEN_BYTES_MAX);
+	body_hint(&source_find(DEMO_VENDOR)->authentication, NULL, &hint);
 	snprintf(url, sizeof(url), "http://%s/hooks/" DEMO_SOURCE "/%s",
 	    demo->ingress.public, demo->secret);
 	buffer_init(&answer, 4096);
@@ -140,8 +141,7 @@ post(struct demo *demo, const char *authorization, struct view body,
 		.authorization = authorization,
 		.content_type = "application/json",
 		.body = body,
-		/* The apostrophe is in the vendor's documentation. */
-		.extra_header = "X-Signature: 'ES512 /api/webhook.key",
+		.extra_header = hint.data,
 		.timeout_ms = ANSWER_MS,
 		.body_bytes_max = 4096,
 	    },
@@ -149,6 +149,7 @@ post(struct demo *demo, const char *authorization, struct view body,
 	result->answer_us = clock_steady_us() - result->sent_us;
 	result->is_sent = true;
 	buffer_clear(&answer);
+	buffer_clear(&hint);
 	return status;
 }
 
@@ -156,6 +157,8 @@ enum status
 demo_webhook_send(struct demo *demo, size_t index, struct error *err)
 {
 	const struct demo_step *step = &demo_steps[index];
+	const struct source_authentication *how =
+	    &source_find(DEMO_VENDOR)->authentication;
 	struct demo_result *result = &demo->results[index];
 	struct buffer body, claims, token;
 	enum status status;
@@ -166,14 +169,13 @@ demo_webhook_send(struct demo *demo, size_t index, struct error *err)
 	buffer_init(&body, TOKEN_BYTES_MAX);
 	buffer_init(&claims, TOKEN_BYTES_MAX);
 	buffer_init(&token, TOKEN_BYTES_MAX);
-	status = write_documents(step, &body, &claims, err);
-	buffer_print(&token, "Signed ");
+	status = write_body(step, &body, err);
+	body_claims(how, buffer_view(&body),
+	    clock_wall_ms() - step->signed_before_s * 1000, &claims);
 	if (status == STATUS_OK)
-		status = jws_sign(step->is_forged ? demo->forger : demo->key,
+		status = body_sign(how,
+		    step->is_forged ? demo->forger : demo->key,
 		    buffer_view(&claims), &token, err);
-	buffer_append(&token, "", 1);
-	if (status == STATUS_OK)
-		status = buffer_status(&token);
 	if (status == STATUS_OK)
 		status = post(
 		    demo, token.data, buffer_view(&body), result, err);

@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/tool.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "vulnbus/binding.h"
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
+
+const struct tool_command *
+tool_find_command(const struct tool *tool, struct view name)
+{
+	for (const struct tool_command *command = tool->commands;
+	     command->name != NULL; command++)
+		if (view_is(name, command->name))
+			return command;
+	return NULL;
+}
 
 void
 tool_print_help(const struct tool_command *command, FILE *out)
@@ -17,11 +29,7 @@ tool_print_help(const struct tool_command *command, FILE *out)
 	fprintf(out, "usage: vulnbus %s [-c FILE] [-v]%s%s\n\n%s\n\n",
 	    command->name, command->arguments[0] == '\0' ? "" : " ",
 	    command->arguments, command->summary);
-	fprintf(out,
-	    "  -c, --config FILE  configuration (default %s)\n"
-	    "  -v, --verbose      log what the libraries do\n"
-	    "  -h, --help         print this\n",
-	    VULNBUS_CONFIG_PATH);
+	fputs(TOOL_COMMON_HELP, out);
 	if (command->options != NULL)
 		fprintf(out, "\n%s", command->options);
 }
@@ -41,6 +49,9 @@ tool_option(struct tool *tool, int argc, char **argv, const char *short_options,
 		case 'v':
 			tool->is_verbose = true;
 			log_open("vulnbus", LOG_LEVEL_DEBUG);
+			break;
+		case TOOL_NO_COLOUR:
+			tool->is_colour = false;
 			break;
 		case 'h':
 			tool_print_help(tool->command, stdout);
@@ -136,6 +147,11 @@ tool_fail_kafka(const struct tool *tool, const struct config *config,
 		return tool_fail(tool, EX_CONFIG, "%s", err->text);
 	case STATUS_MISSING:
 		return tool_fail(tool, EX_NOINPUT, "%s", err->text);
+	case STATUS_UNPROVED:
+		return tool_fail(tool, EX_NOPERM,
+		    "%s (`vulnbus topics --acls kafka-acls` prints what is "
+		    "needed)",
+		    err->text);
 	case STATUS_NO_MEMORY:
 		return tool_fail(tool, EX_OSERR, "%s", err->text);
 	default:
@@ -171,10 +187,15 @@ tool_is_interrupted(void)
 	return is_interrupted != 0;
 }
 
+/* A pipe tells that nobody reads it any more before anything is written. */
 bool
 tool_is_output_gone(void)
 {
-	return ferror(stdout) != 0;
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return ferror(stdout) != 0 ||
+	       (poll(&out, 1, 0) == 1 &&
+		   (out.revents & (POLLERR | POLLHUP)) != 0);
 }
 
 const char *

@@ -136,7 +136,6 @@ note_request(struct export *export, struct error *err)
 {
 	const struct config_source *source = export->binding->config;
 	struct encoding encoding = { .format = export->config->topics.format };
-	char trace[TRACEPARENT_BYTES + 1];
 	struct topics topics;
 	struct encoded encoded;
 	struct event event;
@@ -144,7 +143,6 @@ note_request(struct export *export, struct error *err)
 
 	topics_init(&topics, export->config);
 	encoding.topics = &topics;
-	trace_continue(VIEW(""), trace);
 	event_init(&event);
 	encoded_init(&encoded);
 	event.source = view_of(source->name);
@@ -160,7 +158,7 @@ note_request(struct export *export, struct error *err)
 	status = event_check(&event, err);
 	if (status == STATUS_OK)
 		status = encode_event(&encoding, &event,
-		    view_of(export->binding->base_url), view_of(trace),
+		    view_of(export->binding->base_url), &export->vendor.trace,
 		    &encoded, err);
 	if (status == STATUS_OK)
 		status = send(export, &encoded.record, err);

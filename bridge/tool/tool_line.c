@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vulnbus/json.h"
 #include "vulnbus/timestamp.h"
 #include "vulnbus/tool.h"
 
@@ -16,48 +15,52 @@ static const char *const common[] = { "id", "event_id", "source", "vendor",
 	"kind", "subject", "export_id", "received_ms", "occurred_ms",
 	"fetched_ms", "failed_ms", "event" };
 
-/* C0, DEL, and C1 (U+0080 to U+009F, as UTF-8 C2 80 to C2 9F). */
-static size_t
-control_length(struct view text, size_t at)
+/* C0, DEL and C1 steer a terminal; U+2028 and U+2029 end a line; U+202A to
+ * U+202E and U+2066 to U+2069 make text read otherwise than it stands
+ * (Unicode Technical Report 36, "Bidirectional Text Spoofing"). */
+bool
+line_is_hazard(struct view character)
 {
-	const unsigned char c = (unsigned char)text.data[at];
+	const unsigned char *at = (const unsigned char *)character.data;
+	unsigned code;
 
-	if (c < 0x20 || c == 0x7f)
-		return 1;
-	if (c == 0xc2 && at + 1 < text.len &&
-	    (unsigned char)text.data[at + 1] >= 0x80 &&
-	    (unsigned char)text.data[at + 1] <= 0x9f)
-		return 2;
-	return 0;
+	if (character.len == 1)
+		return at[0] < 0x20 || at[0] == 0x7f;
+	if (character.len == 2)
+		return at[0] == 0xc2 && at[1] < 0xa0;
+	if (character.len != 3)
+		return false;
+	code = (at[0] & 0x0fu) << 12 | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu);
+	return (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
 }
 
 void
 line_text(struct buffer *out, struct view text, size_t bytes_max)
 {
-	bool is_cut = text.len > bytes_max;
+	const bool is_cut = text.len > bytes_max;
 
-	if (is_cut) {
-		text.len = bytes_max - 3;
-		while (text.len > 0 &&
-		       ((unsigned char)text.data[text.len] & 0xc0) == 0x80)
-			text.len--;
-	}
-	for (size_t i = 0; i < text.len;) {
-		const size_t control = control_length(text, i);
+	if (is_cut)
+		text = view_head(text, bytes_max - 3);
+	while (text.len > 0) {
+		const size_t known = view_character(text);
+		const size_t len = known == 0 ? 1 : known;
 
-		if (control == 0)
-			buffer_append(out, text.data + i, 1);
-		else
+		if (known == 0 ||
+		    line_is_hazard((struct view){ text.data, len }))
 			buffer_append(out, "?", 1);
-		i += control == 0 ? 1 : control;
+		else
+			buffer_append(out, text.data, len);
+		text.data += len;
+		text.len -= len;
 	}
 	if (is_cut)
 		buffer_append(out, "...", 3);
 }
 
 /* Characters, not bytes: continuation bytes take no column. */
-static uint32_t
-columns_of(struct view text)
+uint32_t
+line_columns(struct view text)
 {
 	uint32_t columns = 0;
 
@@ -137,7 +140,7 @@ print_fact(struct buffer *out, const struct tree_node *node,
 	buffer_init(&value, FACT_BYTES_MAX + TIMESTAMP_TEXT_SIZE);
 	print_value(&value, node);
 	print_gap(out, layout,
-	    columns_of(name) + 1 + columns_of(buffer_view(&value)));
+	    line_columns(name) + 1 + line_columns(buffer_view(&value)));
 	buffer_print(out, "%s", tool_paint(layout->is_colour, PAINT_DIM));
 	line_text(out, name, NAME_BYTES_MAX);
 	buffer_print(out, "=%s", tool_paint(layout->is_colour, PAINT_PLAIN));
@@ -177,7 +180,7 @@ print_map(struct buffer *out, const struct tree *t, uint32_t at,
 		buffer_print(out, "\n%*s", (int)layout->indent, "");
 		layout->column = layout->indent;
 	}
-	print_gap(out, layout, columns_of(name) + 1);
+	print_gap(out, layout, line_columns(name) + 1);
 	buffer_print(out, "%s", tool_paint(layout->is_colour, PAINT_CYAN));
 	line_text(out, name, NAME_BYTES_MAX);
 	buffer_print(out, ":%s", tool_paint(layout->is_colour, PAINT_PLAIN));
@@ -213,8 +216,8 @@ line_topic_paint(bool is_colour, enum topic topic)
 	return tool_paint(is_colour, paints[topic]);
 }
 
-static struct view
-id_of(const struct line_record *r)
+struct view
+line_id(const struct line_record *r)
 {
 	struct view id = VIEW("");
 
@@ -223,8 +226,8 @@ id_of(const struct line_record *r)
 	return id.len > 0 ? id : kafka_record_header(r->record, "ce_id");
 }
 
-static struct view
-kind_of(const struct line_record *r)
+struct view
+line_kind(const struct line_record *r)
 {
 	struct view kind = VIEW("");
 
@@ -242,7 +245,7 @@ line_print(struct buffer *out, const struct line_record *r, bool is_colour)
 		.width = LINE_COLUMN_MAX };
 	const char *plain = tool_paint(is_colour, PAINT_PLAIN);
 	char time[TIMESTAMP_TEXT_SIZE] = "-";
-	const struct view kind = kind_of(r), id = id_of(r);
+	const struct view kind = line_kind(r), id = line_id(r);
 
 	if (r->record->timestamp_ms >= 0)
 		timestamp_print(r->record->timestamp_ms, time);
@@ -262,60 +265,7 @@ line_print(struct buffer *out, const struct line_record *r, bool is_colour)
 	}
 	buffer_append(out, " ", 1);
 	line_facts(out, r, &layout);
-	if (r->record->value.len == 0)
+	if (r->value == NULL && r->why == NULL)
 		buffer_print(out, "(deleted)");
 	buffer_append(out, "\n", 1);
-}
-
-static void
-add_headers(struct tree *t, const struct kafka_record *record)
-{
-	tree_open_map(t, VIEW("headers"));
-	for (size_t i = 0; i < record->header_count; i++) {
-		const char *name = record->headers[i].name;
-		bool is_first = true;
-
-		/* Kafka allows a name twice, JSON readers do not. */
-		for (size_t k = 0; is_first && k < i; k++)
-			is_first = strcmp(record->headers[k].name, name) != 0;
-		if (is_first)
-			tree_text(t, view_of(name), record->headers[i].value);
-	}
-	tree_close(t);
-}
-
-enum status
-line_json(struct buffer *out, const struct line_record *r, bool is_pretty,
-    struct error *err)
-{
-	struct tree t;
-	enum status status;
-
-	tree_init(&t, LINE_NODES_MAX);
-	tree_text(&t, VIEW("topic"), view_of(r->record->topic));
-	tree_int(&t, VIEW("partition"), r->record->partition);
-	tree_int(&t, VIEW("offset"), r->record->offset);
-	tree_int(&t, VIEW("timestamp_ms"), r->record->timestamp_ms);
-	tree_text(&t, VIEW("key"), r->record->key);
-	add_headers(&t, r->record);
-	if (r->value != NULL) {
-		tree_open_map(&t, VIEW("value"));
-		tree_copy(&t, r->value, 0);
-		tree_close(&t);
-	} else if (r->why != NULL) {
-		tree_text(&t, VIEW("error"), view_of(r->why));
-	} else {
-		tree_null(&t, VIEW("value"));
-	}
-	status = tree_status(&t);
-	if (status != STATUS_OK)
-		error_set(err, status, "record: %s", status_name(status));
-	else
-		status = json_write(&t,
-		    is_pretty ? JSON_STYLE_PRETTY : JSON_STYLE_COMPACT, out,
-		    err);
-	tree_clear(&t);
-	if (status == STATUS_OK)
-		buffer_append(out, "\n", 1);
-	return status;
 }

@@ -65,6 +65,7 @@ open_channel(struct reader *r, const struct reader_options *options,
 		    &(struct kafka_consumer_options){
 			.config = options->config,
 			.client = "vulnbus-tool",
+			.is_strict = true,
 		    },
 		    &channel->consumer, err);
 	if (status == STATUS_OK && options->is_from_end)
@@ -86,11 +87,13 @@ static enum status
 count_partitions(
     struct reader *r, const struct reader_options *options, struct error *err)
 {
-	struct kafka_topic wanted[TOPIC_COUNT];
+	struct kafka_topic wanted[TOPIC_COUNT] = { { .name = NULL } };
 	int32_t counts[TOPIC_COUNT] = { 0 };
 	enum status status;
 
-	topics_wanted(options->topics, options->config, wanted);
+	for (int i = 0; i < TOPIC_COUNT; i++)
+		if (options->is_wanted[i])
+			wanted[i].name = options->topics->names[i];
 	status = kafka_topics_count(options->config, wanted, TOPIC_COUNT,
 	    options->timeout_ms, counts, err);
 	for (int i = 0; status == STATUS_OK && i < TOPIC_COUNT; i++) {

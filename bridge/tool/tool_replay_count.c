@@ -53,7 +53,7 @@ count_record(struct table *table, const struct slice_record *from)
 	struct row row = { .count = 0 };
 
 	print_cell(row.source, filter_source(&from->record, from->value));
-	print_cell(row.kind, tree_get_text(from->value, 0, "kind"));
+	print_cell(row.kind, filter_kind(from->value));
 	timestamp_print(from->record.timestamp_ms, time);
 	snprintf(row.day, sizeof(row.day), "%.*s", DAY_BYTES, time);
 	snprintf(

@@ -96,8 +96,11 @@ send_event(
 	struct kafka_record *record = &resend->encoded.record;
 	const uint32_t at = tree_find(from->value, 0, "event");
 	struct event event;
+	struct trace trace;
 	enum status status;
 
+	trace_restore(kafka_record_header(letter, "traceparent"),
+	    kafka_record_header(letter, "ce_traceparent"), &trace);
 	event_init(&event);
 	status = at == 0 ? STATUS_MISSING
 			 : event_from_tree(from->value, at, &event, err);
@@ -105,8 +108,7 @@ send_event(
 		status = error_set(err, STATUS_MISSING, "no event");
 	if (status == STATUS_OK)
 		status = encode_event(&encoding, &event,
-		    kafka_record_header(letter, "ce_source"),
-		    kafka_record_header(letter, "traceparent"),
+		    kafka_record_header(letter, "ce_source"), &trace,
 		    &resend->encoded, err);
 	if (status == STATUS_OK) {
 		kafka_record_add_header(

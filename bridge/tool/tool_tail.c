@@ -19,12 +19,13 @@
 /* Without following, this long nothing and not at the end: Kafka has gone. */
 #define SILENCE_MS 20000
 
-enum form { FORM_LINE, FORM_JSON, FORM_PRETTY };
+enum form { FORM_LINE, FORM_TABLE, FORM_JSON, FORM_PRETTY };
 
 struct tail {
 	const struct tool *tool;
 	struct reader_options reader;
 	enum form form;
+	bool is_headed; /* the table's head is printed */
 	bool is_following;
 	bool is_from_beginning;
 	int64_t count_max; /* 0: no limit */
@@ -36,33 +37,69 @@ struct tail {
 	struct buffer text;
 };
 
-/* A record that is not what it should be is told and passed over: what comes
- * after it is not its fault. */
-static void
-complain(const struct tail *tail, const struct line_record *line)
+static bool
+is_json(const struct tail *tail)
 {
-	if (tail->form == FORM_LINE)
-		fprintf(stderr, "%s/%d/%lld: %s\n", line->record->topic,
-		    line->record->partition, (long long)line->record->offset,
-		    line->why);
+	return tail->form == FORM_JSON || tail->form == FORM_PRETTY;
+}
+
+static void
+complain(const struct kafka_record *record, const char *why)
+{
+	fprintf(stderr, "%s/%d/%lld: %s\n", record->topic, record->partition,
+	    (long long)record->offset, why);
+}
+
+/* Whatever is in it, a record becomes a document: one that says why not. */
+static void
+print_json(struct tail *tail, const struct line_record *line)
+{
+	const bool is_pretty = tail->form == FORM_PRETTY;
+	struct kafka_record bare = *line->record;
+	struct line_record broken = { .topic = line->topic, .record = &bare };
+	struct error err, again;
+
+	if (line_json(&tail->text, line, is_pretty, &err) == STATUS_OK)
+		return;
+	bare.header_count = 0;
+	broken.why = err.text;
+	buffer_reset(&tail->text);
+	if (line_json(&tail->text, &broken, is_pretty, &again) != STATUS_OK) {
+		buffer_reset(&tail->text);
+		complain(line->record, err.text);
+	}
 }
 
 static void
 print(struct tail *tail, const struct line_record *line)
 {
-	struct error err;
+	const bool is_colour = tail->tool->is_colour;
 
 	buffer_reset(&tail->text);
-	if (tail->form == FORM_LINE)
-		line_print(&tail->text, line, tail->tool->is_colour);
-	else if (line_json(&tail->text, line, tail->form == FORM_PRETTY,
-		     &err) != STATUS_OK)
-		fprintf(stderr, "%s/%d/%lld: %s\n", line->record->topic,
-		    line->record->partition, (long long)line->record->offset,
-		    err.text);
+	if (is_json(tail)) {
+		print_json(tail, line);
+	} else if (tail->form == FORM_TABLE) {
+		if (!tail->is_headed)
+			line_table_head(&tail->text, is_colour);
+		tail->is_headed = true;
+		line_table(&tail->text, line, is_colour);
+	} else {
+		line_print(&tail->text, line, is_colour);
+	}
 	fwrite(tail->text.data, 1, tail->text.len, stdout);
 	if (tail->is_following || tail->count_max > 0)
 		fflush(stdout);
+}
+
+/* A record that is not what it should be is told and passed over: what comes
+ * after it is not its fault. */
+static void
+pass_over(struct tail *tail, const struct line_record *line)
+{
+	if (is_json(tail))
+		print(tail, line);
+	else
+		complain(line->record, line->why);
 }
 
 static void
@@ -76,7 +113,7 @@ take(struct tail *tail, enum topic topic, const struct kafka_record *record)
 	    record->timestamp_ms > tail->until_ms)
 		return;
 	tree_reset(&tail->value);
-	if (record->value.len > 0) {
+	if (!record->is_tombstone) {
 		if (decode_value(record, &tail->value, &document, &err) ==
 		    STATUS_OK) {
 			line.value = &tail->value;
@@ -85,13 +122,10 @@ take(struct tail *tail, enum topic topic, const struct kafka_record *record)
 			line.why = err.text;
 		}
 	}
-	if (line.why != NULL)
-		complain(tail, &line);
-	if (line.why == NULL &&
-	    filter_takes(&tail->filter, record, &tail->value)) {
+	if (line.why != NULL) {
+		pass_over(tail, &line);
+	} else if (filter_takes(&tail->filter, record, &tail->value)) {
 		tail->count++;
-		print(tail, &line);
-	} else if (line.why != NULL && tail->form != FORM_LINE) {
 		print(tail, &line);
 	}
 	json_free(document);
@@ -118,9 +152,9 @@ read_on(struct tail *tail, struct reader *reader)
 		const enum status status = reader_next(
 		    reader, STEP_MS, &topic, &record, &err);
 
-		if (status == STATUS_FATAL)
-			return tool_fail_kafka(tail->tool, tail->reader.config,
-			    STATUS_UNAVAILABLE, &err);
+		if (status == STATUS_FATAL || status == STATUS_UNPROVED)
+			return tool_fail_kafka(
+			    tail->tool, tail->reader.config, status, &err);
 		if (status == STATUS_OK) {
 			heard_ms = clock_steady_ms();
 			take(tail, topic, &record);
@@ -171,7 +205,8 @@ choose_topics(
 
 	topics_init(&topics, config);
 	for (int i = 0; i < TOPIC_COUNT; i++)
-		tail->reader.is_wanted[i] = argc == 0 && i != TOPIC_STATE;
+		tail->reader.is_wanted[i] = argc == 0 && i != TOPIC_STATE &&
+					    topics.is_used[i];
 	for (int i = 0; i < argc; i++) {
 		const int topic = topic_find(&topics, argv[i]);
 
@@ -220,12 +255,15 @@ take_option(struct tail *tail, int option)
 			    "%s: neither RFC 3339 nor -90s, -30m, -2h, -7d",
 			    optarg);
 		break;
+	case 'K':
+		tail->filter.key = view_of(optarg);
+		break;
 	case 'j':
-		if (tail->form == FORM_LINE)
+		if (tail->form != FORM_PRETTY)
 			tail->form = FORM_JSON;
 		break;
 	default:
-		tail->form = FORM_PRETTY;
+		tail->form = option == 't' ? FORM_TABLE : FORM_PRETTY;
 		break;
 	}
 	return -1;
@@ -243,6 +281,8 @@ tool_tail(struct tool *tool, int argc, char **argv)
 		{ "id", required_argument, NULL, 'i' },
 		{ "since", required_argument, NULL, 'S' },
 		{ "until", required_argument, NULL, 'U' },
+		{ "key", required_argument, NULL, 'K' },
+		{ "table", no_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },
 		TOOL_LONG_OPTIONS,

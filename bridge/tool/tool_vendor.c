@@ -25,6 +25,7 @@ vendor_find(const struct tool *tool, const struct config *config,
 		    tool, EX_CONFIG, "no source is called %s", name);
 	}
 	grant_init(&vendor.grant);
+	trace_begin(&vendor.trace);
 	*out_vendor = vendor;
 	return -1;
 }
@@ -80,10 +81,12 @@ vendor_call(struct vendor *vendor, const char *method, const char *url,
     struct error *err)
 {
 	const struct config_source *source = vendor->binding->config;
+	char trace[TRACE_HEADER_BYTES];
 	struct buffer authorization;
 	enum status status = STATUS_OK;
 
 	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
+	trace_call(&vendor->trace, trace);
 	if (source->api_oauth2.refresh_token_file != NULL &&
 	    !grant_is_usable(&vendor->grant, true))
 		status = ask_for_token(vendor, err);
@@ -97,6 +100,7 @@ vendor_call(struct vendor *vendor, const char *method, const char *url,
 			.url = url,
 			.method = method,
 			.authorization = authorization.data,
+			.extra_header = trace,
 			.content_type = body.len > 0 ? "application/json"
 						     : NULL,
 			.body = body,

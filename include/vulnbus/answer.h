@@ -12,9 +12,14 @@ void
 answer_peer(const struct http_request *request, const struct config *config,
     char out[PEER_TEXT_BYTES]);
 
-/* Answers and counts. `source` is "" for what names no source of ours. */
+/* Counts an answer that was given elsewhere. */
+void
+answer_count(const char *source, unsigned code);
+
+/* Answers, counts and notes. `source` is "" for what names no source of ours;
+ * `why` is of our own words. */
 void
 answer(struct http_request *request, const struct config *config,
-    const char *source, unsigned code);
+    const char *source, unsigned code, const char *why);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "vulnbus/buffer.h"
+#include "vulnbus/file.h"
 
 /* Where something stands in the file: lines and columns from 1, 0 when it
  * does not stand there (a default). */
@@ -50,10 +51,22 @@ struct config_pairs {
 #define CONFIG_SOURCES_MAX 1000
 #define CONFIG_TEXT_MAX    4096
 
+#define CONFIG_DIGEST_BYTES 32 /* SHA-256 */
+
 /* A file that the configuration names. */
 struct config_file {
 	char *path;                /* or NULL */
 	struct config_place place; /* of its key; or where that is missing */
+};
+
+/* A file that was read, or is about to be, for this configuration: as it was
+ * just before. */
+struct config_watched {
+	char *path; /* owned */
+	struct file_print print;
+	/* A kafka.properties line names it: what it held, or zeros. */
+	bool is_kafka;
+	unsigned char digest[CONFIG_DIGEST_BYTES];
 };
 
 enum config_format { CONFIG_FORMAT_MSGPACK, CONFIG_FORMAT_JSON };
@@ -69,6 +82,7 @@ struct config_topics {
 	char *prefix;
 	enum config_format format;
 	bool create;
+	bool ocsf; /* is there a projection of records */
 	int32_t partitions;
 	int32_t replication_factor; /* -1: the cluster's default */
 };
@@ -174,7 +188,8 @@ struct config_source {
 };
 
 struct config {
-	char *path; /* of the file */
+	char *path;               /* of the file */
+	uint32_t reload_every_ms; /* 0: only when told to */
 	struct config_kafka kafka;
 	struct config_topics topics;
 	struct config_ingress ingress;
@@ -183,6 +198,10 @@ struct config {
 	size_t source_count;
 	struct config_place kafka_place; /* of `kafka:`, or the file's start */
 	bool expanded[CONFIG_KEYS_MAX];  /* private, as in a source */
+	/* All that a reload would read anew, but for what is read again
+	 * whenever it is needed (API tokens, their keys): owned. */
+	struct config_watched *files;
+	size_t file_count;
 };
 
 /* Reads and checks `path`. On failure *out_config is untouched and `err` reads
@@ -211,12 +230,31 @@ config_refuse(const struct config *config, struct config_place place,
 void
 config_print(const struct config *config, FILE *out);
 
-/* The table, as a Markdown reference, and as a commented example file. */
+/* The table, as a Markdown reference, as part of a manual page (mdoc), and as
+ * a commented example file. */
 void
 config_print_reference(FILE *out);
 
 void
+config_print_manual(FILE *out);
+
+void
 config_print_example(FILE *out);
+
+/* A kafka.properties line whose value is the path of a file or folder:
+ * librdkafka calls them ssl.ca.location and so on. */
+bool
+config_is_location(const char *property);
+
+/* Whether clients made from either would be the same: kafka.properties and
+ * what the files they name held. */
+bool
+config_is_same_kafka(const struct config *a, const struct config *b);
+
+/* Gives `to` the kafka.properties of `from`, which gets the former ones. The
+ * one write to a configuration in use: the caller keeps readers away. */
+void
+config_swap_kafka(struct config *to, struct config *from);
 
 /* Expands `secret->raw` again (reads its files). Trailing newlines of a file
  * are dropped. `out` is reset first; an empty or missing secret is

@@ -53,6 +53,11 @@ bool
 consume_is_level(
     struct consume *consume, struct partition *partition, uint64_t round);
 
+/* Asks the partitions' leaders for their ends: the metrics of partitions and
+ * lag. May block for as long as two answers take. */
+void
+consume_measure(struct consume *consume);
+
 /* Would an event with this record key come to that partition? */
 bool
 consume_is_place_of(const struct consume *consume,

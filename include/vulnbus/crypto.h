@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The door to OpenSSL: ES512 keys and signatures, SHA-256, comparison of
- * secrets, random bytes, subjects of certificates. */
+ * The doors to OpenSSL (crypto.c, crypto_private.c): ES512 keys and signatures,
+ * SHA-256, comparison of secrets, random bytes, subjects of certificates. */
 #ifndef VULNBUS_CRYPTO_H
 #define VULNBUS_CRYPTO_H
 
@@ -27,6 +27,16 @@ es512_key_from_pem(
 enum status
 es512_key_from_point(struct view x, struct view y, struct es512_key **out_key,
     struct error *err) MUST_CHECK;
+
+/* A key that can sign: a private key in PEM without a passphrase, or a JWK's
+ * coordinates with its `d` (RFC 7518 section 6.2.2.1), which must fit them. */
+enum status
+es512_private_from_pem(
+    struct view pem, struct es512_key **out_key, struct error *err) MUST_CHECK;
+
+enum status
+es512_private_from_jwk(struct view x, struct view y, struct view d,
+    struct es512_key **out_key, struct error *err) MUST_CHECK;
 
 enum status
 es512_key_generate(struct es512_key **out_key, struct error *err) MUST_CHECK;

@@ -7,14 +7,16 @@
 
 #include "vulnbus/event.h"
 #include "vulnbus/topics.h"
+#include "vulnbus/trace.h"
 
-#define TRACEPARENT_BYTES 55
-
-/* One encoded record; its views look into itself, so it is not copied. Used
- * again and again: each encode call replaces what was there. */
+/* One encoded record; its views look into itself, so it is not copied, or are
+ * borrowed from the call's arguments (ids, base_url). Used again and again:
+ * each encode call replaces what was there. */
 struct encoded {
 	struct kafka_record record;
 	struct tree tree;
+	struct tree projected; /* what `tree` is a projection of, */
+	char id[EVENT_TEXT_BYTES + sizeof("/ocsf")]; /* and its id */
 	struct buffer value;
 	struct buffer key;
 	char subject[512];
@@ -22,7 +24,7 @@ struct encoded {
 	char type[96];
 	char schema[96];
 	char content_type[32];
-	char trace[TRACEPARENT_BYTES + 1];
+	struct trace trace;
 };
 
 /* What all records of one program share. */
@@ -38,10 +40,10 @@ encoded_init(struct encoded *encoded);
 void
 encoded_clear(struct encoded *encoded);
 
-/* The event onto events.v1. `trace` is a traceparent or empty. */
+/* The event onto events.v1. `trace` may be NULL: none. */
 enum status
 encode_event(const struct encoding *encoding, const struct event *event,
-    struct view base_url, struct view trace, struct encoded *out,
+    struct view base_url, const struct trace *trace, struct encoded *out,
     struct error *err) MUST_CHECK;
 
 /* A record of an event onto `topic`: the common fields, then the members of
@@ -50,10 +52,12 @@ encode_event(const struct encoding *encoding, const struct event *event,
  * own. */
 struct encode_record {
 	enum topic topic;
+	bool is_ocsf; /* not the record, but its projection (ocsf.h), onto the
+		       * topic of these: `id` and "/ocsf", and always JSON */
 	const struct event *event;
 	struct view id;
 	struct view base_url;
-	struct view trace;
+	const struct trace *trace; /* or NULL */
 	int64_t made_ms;
 	const char *made_name; /* "fetched_ms" or "failed_ms" */
 	const struct tree *body;
@@ -78,7 +82,7 @@ struct encode_failure {
 enum status
 encode_dead_letter(const struct encoding *encoding, struct event *event,
     const struct encode_failure *failure, struct view base_url,
-    struct view trace, int64_t now_ms, struct encoded *out,
+    const struct trace *trace, int64_t now_ms, struct encoded *out,
     struct error *err) MUST_CHECK;
 
 /* The value of a record read from a topic, by its content-type header. Texts
@@ -89,10 +93,5 @@ struct json_document;
 enum status
 decode_value(const struct kafka_record *record, struct tree *out_tree,
     struct json_document **out_document, struct error *err) MUST_CHECK;
-
-/* W3C Trace Context: the given traceparent if it is well formed, with a new
- * span id; otherwise a new trace. */
-void
-trace_continue(struct view traceparent, char out[TRACEPARENT_BYTES + 1]);
 
 #endif

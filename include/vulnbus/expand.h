@@ -23,6 +23,13 @@ enum status
 expand_text(struct view text, struct buffer *out, bool *out_is_expanded,
     struct error *err) MUST_CHECK;
 
+/* Calls `on_path` for each ${file:PATH} in `text`. */
+typedef enum status
+expand_path_f(struct view path, void *arg);
+
+enum status
+expand_files(struct view text, expand_path_f *on_path, void *arg) MUST_CHECK;
+
 /* Appends the whole file, whatever it holds, up to the buffer's ceiling.
  * STATUS_MISSING: no such file. STATUS_UNAVAILABLE: not to be read.
  * STATUS_TOO_LARGE, STATUS_NO_MEMORY. `err` reads "<path>: <reason>". */

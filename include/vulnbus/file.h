@@ -7,6 +7,22 @@
 
 #include "vulnbus/buffer.h"
 
+/* Which file a path leads to and when it was written, to see by that it is
+ * another: all zeros when there is none. Symbolic links are followed, so the
+ * swap of a link on the way is seen. */
+struct file_print {
+	uint64_t device;
+	uint64_t inode;
+	uint64_t bytes;
+	int64_t written_ns;
+};
+
+void
+file_look(const char *path, struct file_print *out);
+
+bool
+file_is_same(const struct file_print *a, const struct file_print *b);
+
 /* Appends a regular file's content, up to the buffer's ceiling; what a reader
  * would have to wait for (a pipe) is refused. STATUS_MISSING: no such file;
  * STATUS_UNAVAILABLE, STATUS_TOO_LARGE. `err` reads "<path>: <reason>". */

@@ -16,6 +16,10 @@ struct sockaddr;
 typedef void
 http_request_f(struct http_request *request, void *arg);
 
+/* Called when the server has refused a request by itself, with the code. */
+typedef void
+http_refused_f(unsigned code, void *arg);
+
 struct http_server_options {
 	const char *name;   /* of the port, in logs */
 	const char *listen; /* "host:port", "[v6]:port"; port 0 takes any */
@@ -27,6 +31,7 @@ struct http_server_options {
 	struct http_tls *tls;       /* NULL: plain HTTP; else held */
 	http_request_f *on_headers; /* may be NULL; answers to refuse a body */
 	http_request_f *on_request; /* the body is in: answers or suspends */
+	http_refused_f *on_refused; /* may be NULL */
 	void *arg;
 };
 
@@ -71,6 +76,13 @@ http_request_path(const struct http_request *request);
 struct view
 http_request_header(
     const struct http_request *request, const char *name, size_t *out_count);
+
+/* The trace that the request goes on with or, without a good traceparent,
+ * begins. */
+struct trace;
+
+void
+http_request_trace(const struct http_request *request, struct trace *out);
 
 struct view
 http_request_body(const struct http_request *request);

@@ -82,7 +82,8 @@ json_to_tree(const struct json_document *document, struct tree *out_tree,
 
 enum json_style { JSON_STYLE_COMPACT, JSON_STYLE_PRETTY };
 
-/* Texts that are no UTF-8 are written with U+FFFD in place of bad bytes. */
+/* Texts and names that are no UTF-8 are written with U+FFFD in place of bad
+ * bytes, NaN and infinity as null. */
 enum status
 json_write(const struct tree *t, enum json_style style, struct buffer *out,
     struct error *err) MUST_CHECK;

@@ -57,6 +57,11 @@ enum status
 jws_keys_read(
     struct view text, struct jws_keys *keys, struct error *err) MUST_CHECK;
 
+/* A key that can sign: a private PEM, or a JWK with its `d`. */
+enum status
+jws_private_key_read(
+    struct view text, struct es512_key **out_key, struct error *err) MUST_CHECK;
+
 void
 jws_keys_clear(struct jws_keys *keys);
 

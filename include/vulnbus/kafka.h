@@ -3,8 +3,9 @@
  * What producers, consumers and the topic administration share: how a client
  * is configured, a record on the wire, and the embedded broker.
  *
- * librdkafka has five doors: kafka.c, kafka_producer.c, kafka_consumer.c,
- * kafka_bounds.c and kafka_forward.c. */
+ * librdkafka has eight doors: kafka.c, kafka_check.c, kafka_producer.c,
+ * kafka_consumer.c, kafka_bounds.c, kafka_describe.c, kafka_forward.c and
+ * kafka_statistics.c. */
 #ifndef VULNBUS_KAFKA_H
 #define VULNBUS_KAFKA_H
 
@@ -25,6 +26,7 @@ struct kafka_record {
 	int64_t timestamp_ms; /* CreateTime */
 	struct view key;
 	struct view value;
+	bool is_tombstone; /* of a record read: no value, not an empty one */
 	struct kafka_header headers[KAFKA_HEADERS_MAX];
 	size_t header_count;
 };
@@ -81,7 +83,8 @@ kafka_topics_create(const struct config *config,
     const struct kafka_topic *topics, size_t count, uint32_t timeout_ms,
     struct error *err) MUST_CHECK;
 
-/* How many partitions each of `topics` has; 0 when there is no such topic.
+/* How many partitions each of `topics` has; 0 when there is no such topic, or
+ * no name.
  * STATUS_UNAVAILABLE: the cluster does not answer. */
 enum status
 kafka_topics_count(const struct config *config,

@@ -4,6 +4,7 @@
 #ifndef VULNBUS_KAFKA_BOUNDS_H
 #define VULNBUS_KAFKA_BOUNDS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vulnbus/status.h"
@@ -16,6 +17,13 @@ struct rd_kafka_s;
 enum status
 kafka_bounds(struct rd_kafka_s *client, const char *topic, int32_t partition,
     uint32_t ms, int64_t *out_first, int64_t *out_next,
+    struct error *err) MUST_CHECK;
+
+/* The next offset of each of the partitions, with one question to each leader.
+ * STATUS_UNAVAILABLE: not all of them answered within `ms`. */
+enum status
+kafka_bounds_ends(struct rd_kafka_s *client, const char *topic,
+    const int32_t *partitions, size_t count, uint32_t ms, int64_t *out_ends,
     struct error *err) MUST_CHECK;
 
 /* The offset of the first record that is not older than `timestamp_ms`: all

@@ -23,7 +23,9 @@ struct kafka_consumer_options {
 	const char *instance_id; /* static membership (KIP-345), or NULL */
 	uint32_t session_timeout_ms;
 	bool is_read_uncommitted;
-	bool is_bulk;  /* reads very much at once: fetches far ahead */
+	bool is_bulk;     /* reads very much at once: fetches far ahead */
+	bool is_strict;   /* a topic that may not be read is STATUS_UNPROVED */
+	bool is_measured; /* kafka_statistics.h: it is polled all along */
 	bool is_hasty; /* assigned often, for a moment: asks Kafka more often */
 	const char
 	    *topic; /* the group subscribes to it; NULL: a plain reader */
@@ -42,7 +44,8 @@ kafka_consumer_close(struct kafka_consumer **consumer);
 /* STATUS_OK: a record, valid until kafka_message_free(*out_message).
  * STATUS_END: nothing within `ms`; when out_record->topic is set, a reader
  * has come to the end of out_record->partition at out_record->offset.
- * STATUS_UNAVAILABLE: a passing error. STATUS_FATAL: rebuild it. */
+ * STATUS_UNAVAILABLE: a passing error. STATUS_UNPROVED: see is_strict.
+ * STATUS_FATAL: rebuild it. */
 enum status
 kafka_consumer_poll(struct kafka_consumer *consumer, uint32_t ms,
     struct kafka_record *out_record, struct kafka_message **out_message,

@@ -21,6 +21,7 @@ struct kafka_report {
 	const char *why;
 	const char *topic;
 	int64_t offset;
+	int64_t latency_us; /* since it was sent; -1: not known */
 };
 
 /* Called on the thread that polls. */
@@ -35,6 +36,7 @@ struct kafka_producer_options {
 	uint32_t transaction_timeout_ms;
 	bool is_patient; /* records never time out, so they keep their order */
 	bool is_failures_only; /* on_delivery tells of nothing else */
+	bool is_measured;      /* kafka_statistics.h: it is polled all along */
 	kafka_delivery_f *on_delivery;
 	void *arg;
 };
@@ -109,12 +111,16 @@ kafka_producer_abort(
     struct kafka_producer *producer, struct error *err) MUST_CHECK;
 
 /* For the other doors to librdkafka: the client, which stays the producer's,
- * and what an error of a transaction's call comes to (it is destroyed). */
+ * what an error of a transaction's call comes to (it is destroyed), and what
+ * librdkafka's code for a record comes to (statuses of kafka_producer_send). */
 struct rd_kafka_s *
 kafka_producer_client(const struct kafka_producer *producer);
 
 enum status
 kafka_triage(struct rd_kafka_error_s *error, const char *what,
     struct error *err) MUST_CHECK;
+
+enum status
+kafka_judge_send(int code, const char *topic, struct error *err) MUST_CHECK;
 
 #endif

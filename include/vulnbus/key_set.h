@@ -23,7 +23,8 @@ bool
 key_set_replace(struct key_set *set, const struct jws_keys *keys,
     int64_t overlap_ms, int64_t now_ms);
 
-void
+/* Whether there were any. */
+bool
 key_set_drop_expired(struct key_set *set, int64_t now_ms);
 
 /* The keys valid at `now_ms`, each held for the caller, who frees them with

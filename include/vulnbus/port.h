@@ -6,6 +6,10 @@
 
 #include "vulnbus/webhook.h"
 
+/* The site in force, held for the caller. */
+struct site *
+webhooks_site(struct webhooks *webhooks);
+
 /* http_request_f: refuses what needs no body, and takes what has one. The
  * argument is a struct webhooks. */
 void
@@ -13,5 +17,9 @@ port_on_headers(struct http_request *request, void *webhooks);
 
 void
 port_on_request(struct http_request *request, void *webhooks);
+
+/* http_refused_f */
+void
+port_on_refused(unsigned code, void *webhooks);
 
 #endif

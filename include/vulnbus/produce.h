@@ -13,15 +13,20 @@
 struct produce;
 
 /* Starts the thread that serves delivery reports. Kafka need not be there
- * yet. */
+ * yet. `config` is borrowed; produce_renew alone changes it. */
 enum status
-produce_open(const struct config *config, const struct topics *topics,
+produce_open(struct config *config, const struct topics *topics,
     struct produce **out_produce, struct error *err) MUST_CHECK;
 
 /* Waits up to `drain_ms` for what is under way; every record was reported when
  * this returns. */
 void
 produce_close(struct produce **produce, uint32_t drain_ms);
+
+/* Takes the kafka.properties of `fresh`, which gets the former ones, and soon
+ * makes another producer of them. The thread that ticks. */
+void
+produce_renew(struct produce *produce, struct config *fresh);
 
 /* As kafka_producer_send; the shipment's on_report tells the rest, unless this
  * fails. STATUS_UNAVAILABLE also while Kafka was never reached or the producer

@@ -25,6 +25,7 @@ struct ring {
 	const struct binding *binding;
 	bool is_fetched; /* from the vendor; otherwise from files */
 	struct key_set set;
+	int64_t known_ms; /* wall clock: when they were fetched or written */
 	struct waiter *waiters;
 	size_t waiter_count;
 	struct http_call *call; /* the keyring's thread only */
@@ -61,6 +62,11 @@ ring_open(
  * any is new. */
 bool
 ring_replace(struct ring *ring, const struct jws_keys *keys);
+
+/* The metrics of its keys, also when there are none; under the keyring's lock.
+ */
+void
+ring_measure(const struct ring *ring);
 
 /* The last good keys, so that a restart needs no vendor; under a name that
  * holds a digest of ring_url. */

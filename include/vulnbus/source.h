@@ -39,6 +39,12 @@ struct source_path {
 	const char *template;
 };
 
+/* As the vendor writes them. */
+struct source_product {
+	const char *name;
+	const char *vendor;
+};
+
 #define SOURCE_PATHS_MAX 8
 #define SOURCE_STEPS_MAX 8
 
@@ -160,6 +166,15 @@ struct source_reconciliation {
 	struct view (*alias)(struct event *event, size_t index);
 };
 
+/* A webhook as the vendor documents it, to try an ingress with. In its body,
+ * which is JSON, "{uuid}" and "{now}" (RFC 3339) stand for texts, and any other
+ * "{name}" for a text of digits, that are new each time; "{name=VALUE}" for
+ * VALUE, a text, an integer or a boolean, unless another one is given. */
+struct source_webhook {
+	const char *kind; /* as normalise has it; NULL ends the list */
+	const char *body;
+};
+
 /* A vendor's word, in any case, and ours. */
 struct source_word {
 	const char *theirs; /* NULL ends the list */
@@ -168,6 +183,7 @@ struct source_word {
 
 struct source {
 	const char *name; /* also its file, symbol, schema and test folder */
+	struct source_product product;
 	const char *like; /* the contract of another source in place of all
 			   * that follows; NULL: its own */
 	const char *default_base_url; /* NULL: must be configured */
@@ -182,6 +198,10 @@ struct source {
 	 * completed, failed or canceled. NULL: it has none. */
 	const struct source_word *severities;
 	const struct source_word *states;
+
+	/* All that it documents, the most usual first. A signed one's body is
+	 * the claims without the stamp. */
+	const struct source_webhook *webhooks;
 
 	/* Which column of a CSV file names the severity; NULL for none. */
 	const char *severity_column;
@@ -273,6 +293,11 @@ extern const struct source *const source_all[];
  * vendors share one (`like`), all get that one. */
 const struct source *
 source_find(const char *vendor);
+
+/* What a vendor calls itself and what it sells; its own where the contract is
+ * shared. NULL when there is no such vendor. */
+const struct source_product *
+source_product(struct view vendor);
 
 /* The names of all vendors, for messages: "a, b, c". */
 void

@@ -9,6 +9,7 @@
 #include "vulnbus/shipment.h"
 #include "vulnbus/spool_file.h"
 #include "vulnbus/topics.h"
+#include "vulnbus/trace.h"
 
 /* STATUS_OK: the record is on the disk; anything else: nothing of it is.
  * Called on the spool's thread. */
@@ -40,6 +41,7 @@ struct spool_row {
 	struct spool_row *next;
 	void *owner;
 	int64_t id;
+	struct trace trace;
 	enum status outcome;
 	struct error why;
 };

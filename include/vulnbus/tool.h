@@ -8,11 +8,14 @@
 #include <getopt.h>
 
 #include "vulnbus/config.h"
+#include "vulnbus/daemon.h"
 
 struct tool_command;
 
 struct tool {
-	const struct tool_command *command; /* that runs */
+	const struct tool_command *commands; /* all; the last has no name */
+	const struct tool_command *command;  /* that runs */
+	const char *own_help;                /* options before any command */
 	const char *config_path;
 	bool is_verbose;
 	bool is_colour;
@@ -32,14 +35,24 @@ struct tool_command {
 };
 
 /* For every command's list of options; short ones stand in front. */
+#define TOOL_NO_COLOUR     256
 #define TOOL_SHORT_OPTIONS "c:vh"
-#define TOOL_LONG_OPTIONS                           \
-	{ "config", required_argument, NULL, 'c' }, \
-	    { "verbose", no_argument, NULL, 'v' },  \
-	    { "help", no_argument, NULL, 'h' },     \
-	{                                           \
-		NULL, 0, NULL, 0                    \
+#define TOOL_LONG_OPTIONS                                      \
+	{ "config", required_argument, NULL, 'c' },            \
+	    { "verbose", no_argument, NULL, 'v' },             \
+	    { "no-color", no_argument, NULL, TOOL_NO_COLOUR }, \
+	    { "help", no_argument, NULL, 'h' },                \
+	{                                                      \
+		NULL, 0, NULL, 0                               \
 	}
+
+/* Their help. */
+#define TOOL_COMMON_HELP                                                   \
+	"  -c, --config FILE  configuration (default " VULNBUS_CONFIG_PATH \
+	")\n"                                                              \
+	"  -v, --verbose      log what the libraries do\n"                 \
+	"      --no-color     no colour, as with NO_COLOR set\n"           \
+	"  -h, --help         print this, or what a command takes\n"
 
 #define TOOL_OPTION_END  (-1)
 #define TOOL_OPTION_STOP (-2)
@@ -58,6 +71,14 @@ tool_no_options(struct tool *tool, int argc, char **argv);
 /* Says what is wrong with the call; returns EX_USAGE. */
 int
 tool_usage(const struct tool *tool, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* NULL when there is none of that name. */
+const struct tool_command *
+tool_find_command(const struct tool *tool, struct view name);
+
+/* All commands and options as part of a manual page, in mdoc(7). */
+void
+tool_print_manual(const struct tool *tool);
 
 void
 tool_print_help(const struct tool_command *command, FILE *out);
@@ -84,7 +105,8 @@ tool_catch_signals(void);
 bool
 tool_is_interrupted(void);
 
-/* Standard output can no longer be written: its reader has gone. */
+/* Standard output can no longer be written: its reader has gone, which is
+ * known even while there is nothing to write. */
 bool
 tool_is_output_gone(void);
 
@@ -109,11 +131,14 @@ tool_command_f tool_check_config;
 tool_command_f tool_print_config;
 tool_command_f tool_config_reference;
 tool_command_f tool_config_example;
+tool_command_f tool_metrics_reference;
 tool_command_f tool_topics;
 tool_command_f tool_tail;
 tool_command_f tool_replay;
 tool_command_f tool_export;
 tool_command_f tool_register;
+tool_command_f tool_send;
 tool_command_f tool_demo;
+tool_command_f tool_completion;
 
 #endif

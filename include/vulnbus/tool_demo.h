@@ -14,6 +14,7 @@
 #include "vulnbus/tool_reader.h"
 
 #define DEMO_SOURCE     "demo-vdr"
+#define DEMO_VENDOR     "taegis-vdr"
 #define DEMO_STEPS_MAX  8
 #define DEMO_PATH_BYTES 512
 #define DEMO_TEXT_BYTES 128
@@ -30,6 +31,7 @@ struct demo_child {
 struct demo_step {
 	const char *title;
 	const char *kind, *id, *status;
+	const char *event_kind;
 	const char *asset_type, *asset_id; /* NULL: not a scan */
 	int64_t attempt;                   /* 0: none is stated */
 	int64_t signed_before_s;

@@ -28,4 +28,8 @@ filter_takes(const struct filter *filter, const struct kafka_record *record,
 struct view
 filter_source(const struct kafka_record *record, const struct tree *value);
 
+/* What its value says happened, or nothing. */
+struct view
+filter_kind(const struct tree *value);
+
 #endif

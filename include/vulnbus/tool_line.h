@@ -21,8 +21,13 @@ struct line_record {
 	const char *why;          /* not decoded: the reason */
 };
 
-/* Appends `text` with what a terminal would act on replaced by "?", cut to
- * `bytes_max` at the end of a character. */
+/* A character that a terminal would act on, or show otherwise than it stands.
+ */
+bool
+line_is_hazard(struct view character);
+
+/* Appends `text` with hazards and bytes that are no UTF-8 replaced by "?", cut
+ * to `bytes_max` at the end of a character. */
 void
 line_text(struct buffer *out, struct view text, size_t bytes_max);
 
@@ -45,8 +50,29 @@ void
 line_print(
     struct buffer *out, const struct line_record *record, bool is_colour);
 
+/* How many columns of a terminal a UTF-8 text takes, if no character takes
+ * two. */
+uint32_t
+line_columns(struct view text);
+
+/* As the value says, or the CloudEvents headers. */
+struct view
+line_id(const struct line_record *record);
+
+struct view
+line_kind(const struct line_record *record);
+
+/* A row of a table, and what stands above the first. */
+void
+line_table_head(struct buffer *out, bool is_colour);
+
+void
+line_table(
+    struct buffer *out, const struct line_record *record, bool is_colour);
+
 /* {"topic", "partition", "offset", "timestamp_ms", "key", "headers", "value"}
- * and a line feed; "error" in place of a value that is not decoded. */
+ * and a line feed; "error" in place of a value that is not decoded. Hazards are
+ * written as escapes. */
 enum status
 line_json(struct buffer *out, const struct line_record *record, bool is_pretty,
     struct error *err) MUST_CHECK;

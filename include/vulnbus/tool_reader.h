@@ -30,6 +30,7 @@ reader_close(struct reader **reader);
 
 /* STATUS_OK: a record, valid until the next call. STATUS_END: none within
  * `ms`, or a signal came. STATUS_UNAVAILABLE: a passing error, read on.
+ * STATUS_UNPROVED: a topic may not be read; of the others more may come.
  * STATUS_FATAL: open it again. */
 enum status
 reader_next(struct reader *reader, uint32_t ms, enum topic *out_topic,

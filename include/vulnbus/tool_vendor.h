@@ -9,6 +9,7 @@
 #include "vulnbus/grant.h"
 #include "vulnbus/json.h"
 #include "vulnbus/tool.h"
+#include "vulnbus/trace.h"
 
 #define VENDOR_REPLY_BYTES_MAX (1u << 20)
 #define VENDOR_URL_BYTES_MAX   16384
@@ -18,6 +19,7 @@ struct vendor {
 	struct bindings bindings;
 	const struct binding *binding; /* one of them */
 	struct grant grant;            /* of api_oauth2 */
+	struct trace trace;            /* of all its calls */
 };
 
 /* -1 to go on, else the exit status with the reason printed. *out_vendor is

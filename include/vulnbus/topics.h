@@ -19,6 +19,7 @@
 	X(SCORECARDS, "scorecards", "scorecard", "compact,delete",            \
 	    90 * DAY_MS)                                                      \
 	X(DEAD_LETTERS, "dead-letters", "dead-letter", "delete", 90 * DAY_MS) \
+	X(OCSF, "ocsf", "ocsf", "delete", 90 * DAY_MS)                        \
 	X(STATE, "state", NULL, "compact,delete", 0)
 
 enum topic {
@@ -30,9 +31,11 @@ enum topic {
 
 #define TOPIC_NAME_BYTES 250
 
-/* Full names under the configured prefix. */
+/* Full names under the configured prefix. What is not used is neither created
+ * nor asked for. */
 struct topics {
 	char names[TOPIC_COUNT][TOPIC_NAME_BYTES];
+	bool is_used[TOPIC_COUNT];
 };
 
 void
@@ -50,13 +53,13 @@ int
 topic_find(const struct topics *topics, const char *name);
 
 /* How each topic should be kept: what topics_prepare creates. Names are
- * borrowed from `topics`. */
+ * borrowed from `topics`; NULL: it is not used. */
 void
 topics_wanted(const struct topics *topics, const struct config *config,
     struct kafka_topic out_wanted[TOPIC_COUNT]);
 
-/* Creates what is missing if topics.create, then checks that every topic is
- * there and that state and events have equally many partitions.
+/* Creates what is missing if topics.create, then checks that every used topic
+ * is there and that state and events have equally many partitions.
  * STATUS_UNAVAILABLE: Kafka does not answer. STATUS_INVALID: it does, and the
  * topics will not do. *out_partitions is that of the events topic. */
 enum status

@@ -49,6 +49,11 @@ view_trim(struct view v);
 enum status
 view_to_int(struct view v, int64_t *out_value) MUST_CHECK;
 
+/* How many bytes the UTF-8 character (RFC 3629) at the start takes; 0 when
+ * there is none: nothing is there, or bytes that are no UTF-8. */
+size_t
+view_character(struct view v);
+
 /* True when every byte is printable: no control character of U+0000-1F, 7F. */
 bool
 view_is_printable(struct view v);

@@ -27,15 +27,12 @@ struct webhooks {
 	atomic_int handling; /* threads that may be using `deliveries` */
 };
 
-/* The site in force, held for the caller. */
-struct site *
-webhooks_site(struct webhooks *webhooks);
-
 /* Takes a request whose source and secret are right; it is answered when the
  * event is safe, refused, or out of time. */
 void
 webhook_take(struct webhooks *webhooks, struct site *site,
-    const struct binding *binding, struct http_request *request);
+    const struct binding *binding, struct http_request *request,
+    const struct trace *trace);
 
 /* deadline_f, of `deadlines` and of `patience`. */
 void

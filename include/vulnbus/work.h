@@ -63,8 +63,8 @@ struct work {
 	bool is_json;          /* format of `value` */
 	struct buffer value;   /* owned; the event as it was on the topic;
 				* empty: only the state topic has it */
-	char trace[TRACEPARENT_BYTES + 1];
-	struct feed *feed;            /* its source's queue */
+	struct trace trace;    /* its hop is the work, over all tries */
+	struct feed *feed;     /* its source's queue */
 	struct work_status committed; /* what the state topic says */
 	struct work_status next;      /* what it will say */
 	/* Set when it is to end in the dead letters. */

@@ -25,7 +25,8 @@ struct worker {
 	struct grant *grants; /* owned; they outlive the session */
 	size_t loaded;        /* works in queues whose event is in memory */
 	struct conversation *active;
-	struct encoded encoded; /* the record at hand */
+	struct encoded encoded;    /* the record at hand */
+	struct encoded projection; /* and it, as OCSF */
 	struct tree body;
 	struct prose *prose; /* owned; the free text of `body` */
 	int event_fd;        /* readable when there are events */
@@ -56,6 +57,14 @@ void
 worker_use_site(struct worker *worker, struct site *site);
 
 /* --- The parts of a round, one file each ---------------------------------- */
+
+/* measure.c: metrics of a round, and of the sources as they are now. Outside of
+ * transactions. */
+void
+measure_round(struct worker *worker);
+
+void
+measure_sources(struct worker *worker);
 
 /* intake.c: events off the topic and memory off the state topic. */
 enum status

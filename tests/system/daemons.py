@@ -77,6 +77,7 @@ class Daemon:
         self.log = log
         self.process = None
         self.ports = {}
+        self.arguments = []
         self.expected_errors = []
         self._checked = 0
         self._began = 0
@@ -86,14 +87,16 @@ class Daemon:
         self.log.touch()
         self._began = self.log.stat().st_size
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([BUILD / self.program, "-c", self.config],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = self.spawn(stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Daemon.alive.append(self)
         wanted = {"public", "admin"} if self.program == "vulnbus-ingress" else {"admin"}
         until(lambda: self._listens(wanted), f"{self.program} listens (see {self.log})", 30)
         if ready:
             until(self.ready, f"{self.program} is ready (see {self.log})", 30)
         return self
+
+    def spawn(self, **streams):
+        return subprocess.Popen([BUILD / self.program, "-c", self.config, *self.arguments], **streams)
 
     def _listens(self, wanted):
         assert self.process.poll() is None, \
@@ -221,7 +224,8 @@ class Stack:
         self.write()
         self.ingress = Daemon("vulnbus-ingress", self.config, folder / "ingress.log")
         self.enricher = Daemon("vulnbus-enricher", self.config, folder / "enricher.log")
-        self.tap = Tap(broker.bootstrap, self.prefix)
+        more = ["ocsf"] if self.settings.get("topics", {}).get("ocsf") else []
+        self.tap = Tap(broker.bootstrap, self.prefix, more)
         self.session = requests.Session()
 
     def token_file(self, source):

@@ -66,7 +66,8 @@ class Broker:
     """Keeps its ports and its folder over stop and start. Alone, or one seat of a cluster:
     `seats` are the ports (clients', controllers') of all its nodes, in order."""
 
-    def __init__(self, folder: Path, number=1, seats=None, cluster=None, heap="512m", more=""):
+    def __init__(self, folder: Path, number=1, seats=None, cluster=None, heap="512m", more="",
+                 users=()):
         self.folder = folder
         self.number = number
         self.process = None
@@ -81,7 +82,7 @@ class Broker:
             number=number, voters=voters, copies=len(seats), quorum=max(1, len(seats) - 1),
             port=self.port, controller=controller, folder=folder) + more)
         code = self._java("kafka.tools.StorageTool", "format", "-t", cluster or new_cluster_id(),
-                          "-c", str(self.properties)).wait(60)
+                          "-c", str(self.properties), *users).wait(60)
         assert code == 0, (folder / "broker.log").read_text()[-4000:]
 
     def _java(self, *arguments):
@@ -136,6 +137,54 @@ class Broker:
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+
+
+SECURE = """\
+listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller},\\
+  SASL://127.0.0.1:{sasl},MUTUAL://127.0.0.1:{mutual},ELSEWHERE://127.0.0.1:{elsewhere}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},\\
+  SASL://localhost:{sasl},MUTUAL://localhost:{mutual},ELSEWHERE://localhost:{elsewhere}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,\\
+  SASL:SASL_SSL,MUTUAL:SSL,ELSEWHERE:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+listener.name.mutual.ssl.client.auth=required
+listener.name.elsewhere.ssl.keystore.type=PEM
+listener.name.elsewhere.ssl.keystore.location={other_keystore}
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+"""
+LOGIN = ('listener.name.{listener}.{mechanism}.sasl.jaas.config='
+         'org.apache.kafka.common.security.{module} required{options};\n')
+
+
+class SecureBroker(Broker):
+    """Beside the plain listener: SASL over TLS, TLS with client certificates, and SASL over TLS
+    with a certificate that names another host. `keystores` are PEM files, for here and for
+    elsewhere; `authority` has signed them and the clients' certificates; `passwords` by user."""
+
+    def __init__(self, folder: Path, keystores, authority, passwords):
+        names = ("plain", "controller", "sasl", "mutual", "elsewhere")
+        self.ports = dict(zip(names, free_ports(len(names))))
+        more = SECURE.format(keystore=keystores[0], other_keystore=keystores[1],
+                             truststore=authority, **self.ports)
+        for listener in ("sasl", "elsewhere"):
+            more += LOGIN.format(listener=listener, mechanism="plain",
+                                 module="plain.PlainLoginModule",
+                                 options="".join(f' user_{user}="{password}"'
+                                                 for user, password in passwords.items()))
+            for bits in (256, 512):
+                more += LOGIN.format(listener=listener, mechanism=f"scram-sha-{bits}",
+                                     module="scram.ScramLoginModule", options="")
+        super().__init__(
+            folder, seats=[(self.ports["plain"], self.ports["controller"])], more=more,
+            users=[word for bits in (256, 512) for user, password in passwords.items()
+                   for word in ("--add-scram",
+                                f"SCRAM-SHA-{bits}=[name={user},password={password}]")])
+
+    def address(self, listener):
+        return f"localhost:{self.ports[listener]}"
 
 
 class Cluster:

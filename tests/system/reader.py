@@ -28,7 +28,9 @@ from waiting import TooLate, until
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 RECORDS = {"events": "event", "scans": "scan", "exports": "export",
            "export-rows": "export-row", "dead-letters": "dead-letter",
-           "findings": "finding", "targets": "target", "scorecards": "scorecard"}
+           "findings": "finding", "targets": "target", "scorecards": "scorecard",
+           "ocsf": "ocsf"}
+OFF_BY_DEFAULT = {"ocsf"}
 TYPES = {"application/vnd.msgpack": lambda data: msgpack.unpackb(data, raw=False),
          "application/json": json.loads}
 
@@ -66,16 +68,55 @@ def murmur2(data: bytes) -> int:
     return h ^ h >> 15
 
 
+def closed(node):
+    """A schema as the programs are held to it: readers let fields and words pass that they do not
+    know, the programs write none that it does not name."""
+    if isinstance(node, list):
+        return [closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    # What a condition does not speak of may be there all the same.
+    made = {name: each if name == "allOf" else closed(each) for name, each in node.items()}
+    if isinstance(made.get("properties"), dict):
+        made.setdefault("additionalProperties", False)
+    if "x-extensible-enum" in made:
+        made["enum"] = made["x-extensible-enum"]
+    return made
+
+
 @functools.lru_cache(None)
-def schema(name):
-    documents = [json.loads(path.read_text()) for path in SCHEMAS.rglob("*.json")]
+def documents():
+    return {path.relative_to(SCHEMAS).with_suffix("").as_posix():
+            closed(json.loads(path.read_text()))
+            for path in [*SCHEMAS.glob("*.json"), *SCHEMAS.glob("vendors/*.json")]}
+
+
+def validator(document):
     registry = Registry().with_resources(
-        (document["$id"], Resource.from_contents(document))
-        for document in documents if "$id" in document)
-    document = json.loads((SCHEMAS / f"{name}.json").read_text())
+        (each["$id"], Resource.from_contents(each)) for each in documents().values())
     Draft202012Validator.check_schema(document)
     return Draft202012Validator(document, registry=registry,
                                 format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+@functools.lru_cache(None)
+def schema(name):
+    return validator(documents()[name])
+
+
+@functools.lru_cache(None)
+def rest_of(name):
+    """What a projection may leave over of a record: any of its members, and none that the record's
+    schema does not name."""
+    document = documents()[name]
+    members = {member: {word: said for word, said in each.items() if word != "required"}
+               for member, each in document["properties"].items()}
+    return validator({**document, "properties": members, "required": []})
+
+
+@functools.lru_cache(None)
+def member_of(name, member):
+    return validator(documents()[name]["properties"][member])
 
 
 def decode(message) -> Record:
@@ -94,42 +135,96 @@ def milliseconds(text):
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
+def lines(errors, where=""):
+    return [f"{error.json_path}{where}: {error.message}" for error in errors]
+
+
 def check(record: Record, name: str, partitions: int):
     """What holds for every record of every topic that is promised to readers."""
     headers, value = record.headers, record.value
     where = f"{record.topic}[{record.partition}]@{record.offset}: {headers} {value}"
     assert headers["ce_specversion"] == "1.0", where
-    assert value is None or headers["ce_id"] == value["id"], where
     assert headers["ce_source"], where
     assert headers["ce_type"].startswith("vulnbus."), where
     assert headers["ce_subject"], where
     assert headers["ce_partitionkey"] == record.key, where
     assert headers["ce_dataschema"] == f"urn:vulnbus:schema:{name}:v1", where
-    assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}",
-                        headers["traceparent"]), where
+    for header in ("traceparent", "ce_traceparent"):
+        assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}",
+                            headers[header]), where
     if "ce_time" in headers:
         milliseconds(headers["ce_time"])
     assert record.partition == (murmur2(record.key.encode()) & 0x7FFFFFFF) % partitions, where
     if value is None:
+        assert name == "target", where
         return
+    errors = check_projection(record) if name == "ocsf" else check_record(record, name)
+    assert not errors, f"{errors} in {where}"
+
+
+def check_record(record: Record, name: str):
+    value, errors = record.value, lines(schema(name).iter_errors(record.value))
+    if record.headers["ce_id"] != value["id"]:
+        errors.append("ce_id is not the value's id")
     stamp = "received_ms" if name == "event" else "fetched_ms"
-    if stamp in value:
-        assert record.timestamp == value[stamp], where
-    errors = [f"{error.json_path}: {error.message}" for error in schema(name).iter_errors(value)]
+    if stamp in value and record.timestamp != value[stamp]:
+        errors.append(f"the timestamp is not {stamp}")
     for event in (value, value.get("event", {})):
         if "attributes" in event and event["vendor"] != "unknown":
-            errors += [f"{error.json_path} of the attributes: {error.message}"
-                       for error in schema(f"vendors/{event['vendor']}").iter_errors(
-                           event["attributes"])]
-    assert not errors, f"{errors} in {where}"
+            errors += lines(schema(f"vendors/{event['vendor']}").iter_errors(event["attributes"]),
+                            " of the attributes")
+    return errors
+
+
+def projected(value):
+    """Of which record it is."""
+    return value["metadata"]["uid"].split("/")[-2]
+
+
+def wrong_projection(value):
+    """All that is wrong with it as a document."""
+    import ocsf   # reading its schema takes a while, and most tests have none
+    errors = lines(schema("ocsf").iter_errors(value)) + ocsf.errors(value)
+    return errors or wrong_free_parts(value)
+
+
+def wrong_free_parts(value):
+    """Where ocsf.json lets anything be: it is of the record, and as that says it."""
+    name = projected(value)
+    if name not in RECORDS.values():
+        return [f"metadata.uid is of no record: {name}"]
+    errors = lines(rest_of(name).iter_errors(value.get("unmapped", {})), " of unmapped")
+    if "data" in value.get("entity", {}):
+        errors += lines(member_of(name, name).iter_errors(value["entity"]["data"]), " of entity.data")
+    return errors
+
+
+def check_projection(record: Record):
+    errors = wrong_projection(record.value)
+    if errors:
+        return errors
+    metadata, name = record.value["metadata"], projected(record.value)
+    if metadata["uid"] != f"{metadata['original_event_uid']}/{name}/ocsf":
+        errors.append("metadata.uid is not of its event")
+    if record.headers["ce_type"] != f"vulnbus.ocsf.{name}":
+        errors.append("ce_type is not of its record")
+    if record.headers["ce_id"] != metadata["uid"]:
+        errors.append("ce_id is not metadata.uid")
+    if record.headers["content-type"] != "application/json":
+        errors.append("not JSON")
+    if record.timestamp != metadata["processed_time"]:
+        errors.append("the timestamp is not metadata.processed_time")
+    return errors
 
 
 class Tap:
     """Follows the topics of one prefix from their beginning and keeps what it read."""
 
-    def __init__(self, bootstrap, prefix):
+    def __init__(self, bootstrap, prefix, more=()):
         self.prefix = prefix
-        self.records = {short: [] for short in RECORDS}
+        self.kinds = {short: name for short, name in RECORDS.items()
+                      if short not in OFF_BY_DEFAULT or short in more}
+        self.records = {short: [] for short in self.kinds}
         self._admin = admin(bootstrap)
         self._consumer = Consumer({
             "bootstrap.servers": bootstrap, "group.id": f"{prefix}-tap",
@@ -144,10 +239,10 @@ class Tap:
         return f"{self.prefix}.{short}.v1"
 
     def _assign(self):
-        if len(self._partitions) == len(RECORDS):
+        if len(self._partitions) == len(self.kinds):
             return
         known = self._admin.list_topics(timeout=10).topics
-        found = {t: len(known[t].partitions) for t in map(self.topic, RECORDS) if t in known}
+        found = {t: len(known[t].partitions) for t in map(self.topic, self.kinds) if t in known}
         new = [TopicPartition(t, p, 0) for t, count in found.items()
                for p in range(count) if t not in self._partitions]
         self._partitions = found
@@ -170,7 +265,7 @@ class Tap:
             seen = self.records[short]
             # Of very many rows a sample is enough: the check costs more than the reading.
             if short != "export-rows" or len(seen) < 200 or len(seen) % 500 == 0:
-                check(record, RECORDS[short], self._partitions[message.topic()])
+                check(record, self.kinds[short], self._partitions[message.topic()])
             seen.append(record)
 
     def find(self, short, **fields):

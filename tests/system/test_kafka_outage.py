@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kafka goes away and comes back: answers in time, nothing promised is lost, nothing restarted."""
 
+import json
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 import requests
 
 from daemons import Source, Stack
+from vendor import Reply
 from waiting import until
 
 ANSWER_WITHIN = 2.0
@@ -84,6 +86,8 @@ def test_nothing_is_lost_when_kafka_goes_and_comes_back(site, broker, how):
     assert site.ingress.admin("/healthz").status_code == 200
     count = [len(caller.answers) for caller in callers]
     until(lambda: all(len(caller.answers) > n for caller, n in zip(callers, count)), "more 503")
+    for daemon in site.ingress, site.enricher:
+        until(lambda: daemon.metric("vulnbus_kafka_up") == 0, f"{daemon.program} says so", 20)
 
     if how == "freeze":
         broker.thaw()
@@ -92,6 +96,7 @@ def test_nothing_is_lost_when_kafka_goes_and_comes_back(site, broker, how):
     until(lambda: all(caller.last() == 202 for caller in callers), "202 again", 60)
     until(site.ingress.ready, "ready again", 30)
     until(site.enricher.ready, "the enricher is ready again", 60)
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 1, "and says so", 10)
     assert [site.ingress.process.pid, site.enricher.process.pid] == pids
     assert site.ingress.process.poll() is None and site.enricher.process.poll() is None
 
@@ -129,6 +134,20 @@ def test_ended_in_an_outage_it_answers_those_who_wait(site, broker):
     assert site.ingress.wait() == 0
     assert {status for _, status, _, _ in waiting.answers} == {503}
     assert before >= 1
+
+
+def test_a_transaction_that_does_not_end_is_seen(site, broker):
+    """The vendor answers when Kafka does no more: whoever asks hears of it from another thread."""
+    path = site.source.stub.scan("1")
+    site.source.stub.script(path, Reply(delay=0.5, body=json.dumps(site.source.stub.items[path]).encode()))
+    site.notify(site.source, id="1", kind="scan", status="done")
+    until(lambda: site.source.stub.calls(path), "the vendor is asked")
+    broker.freeze()
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 0, "it is seen", 20)
+    assert site.enricher.metric("vulnbus_ready") == 0
+    broker.thaw()
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 1, "and its end", 30)
+    until(lambda: site.enricher.metric("vulnbus_events_done_total") == 1, "done", 30)
 
 
 def test_both_start_without_kafka_and_are_ready_when_it_comes(broker, tmp_path):

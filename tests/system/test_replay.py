@@ -568,7 +568,9 @@ def test_a_replayed_event_is_enriched_once_more(shop):
     made = run("vulnbus", "replay", "-c", shop.config, "events", "--id", name)
     assert made.returncode == 0 and "replayed 1 records" in made.stdout, made.stderr
     first, second = shop.tap.wait("scans", 2, event_id=name)
-    assert first.value["event_id"] == second.value["event_id"]
+    assert first.value["id"] == second.value["id"]
+    assert first.value["fetched_ms"] <= second.value["fetched_ms"]
+    assert "vulnbus-replay" not in second.headers
     event = shop.tap.find("events", id=name)[-1]
     # The same replay's record once more, as if somebody had sent it twice.
     producer = Producer({"bootstrap.servers": shop.broker.bootstrap})

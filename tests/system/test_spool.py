@@ -161,6 +161,18 @@ def test_a_stop_in_an_outage_answers_and_keeps(site, broker):
     check(site, load.acked())
 
 
+def test_a_spooled_event_keeps_its_trace(site, broker):
+    site.ingress.start()
+    broker.freeze()
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    token = site.source.token(id="1", kind="scan", status="done")
+    assert site.post(site.source, token, traceparent=given).status_code == 202
+    broker.thaw()
+    headers = site.tap.one("events", id=f"{site.source.name}:scan:1:0:done").headers
+    assert headers["traceparent"].startswith(given[:36])
+    assert headers["ce_traceparent"] == given
+
+
 def test_many_webhooks_share_one_commit(site, broker):
     site.ingress.start()
     broker.kill()

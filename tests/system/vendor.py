@@ -158,6 +158,8 @@ class Seen:
     path: str
     authorization: str
     status: int = 0
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Vendor:
@@ -302,7 +304,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         vendor = self.vendor
-        self.seen = Seen(time.monotonic(), self.path, self.headers.get("Authorization", ""))
+        self.seen = Seen(time.monotonic(), self.path, self.headers.get("Authorization", ""),
+                         traceparent=self.headers.get("traceparent", ""),
+                         tracestate=self.headers.get("tracestate", ""))
         vendor.seen.append(self.seen)
         script = vendor._scripts.get(self.path)
         if isinstance(script, deque):
@@ -333,7 +337,9 @@ class _Handler(BaseHTTPRequestHandler):
         """An export is asked for: what came is kept in `asked`."""
         vendor = self.vendor
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.seen = Seen(time.monotonic(), self.path, self.headers.get("Authorization", ""))
+        self.seen = Seen(time.monotonic(), self.path, self.headers.get("Authorization", ""),
+                         traceparent=self.headers.get("traceparent", ""),
+                         tracestate=self.headers.get("tracestate", ""))
         vendor.seen.append(self.seen)
         if self.path in vendor.posts:
             return self.answer(vendor.posts[self.path](body, self.headers))

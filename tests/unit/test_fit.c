@@ -42,12 +42,14 @@ clear(void **state)
 }
 
 static size_t
-encode(enum config_format format, size_t most, struct encoded *out)
+encode_as(
+    bool is_ocsf, enum config_format format, size_t most, struct encoded *out)
 {
 	static struct topics topics;
 	const struct encoding encoding = { &topics, format, most };
 	const struct encode_record record = {
 		.topic = TOPIC_SCORECARDS,
+		.is_ocsf = is_ocsf,
 		.event = &(struct event){ .source = VIEW("acme"),
 		    .subject_type = VIEW("scorecard"),
 		    .subject_id = VIEW("example.com") },
@@ -60,6 +62,12 @@ encode(enum config_format format, size_t most, struct encoded *out)
 	encoded_init(out);
 	assert_ok(encode_record(&encoding, &record, out, &err), &err);
 	return out->record.value.len;
+}
+
+static size_t
+encode(enum config_format format, size_t most, struct encoded *out)
+{
+	return encode_as(false, format, most, out);
 }
 
 static uint32_t
@@ -124,6 +132,30 @@ texts_go_first_and_each_name_is_said_once(void **state)
 	encoded_clear(&out);
 }
 
+/* It says what was cut where OCSF has a place for it. */
+static void
+a_projection_keeps_every_ceiling_too(void **state)
+{
+	(void)state;
+	for (size_t most = 4000; most < 250000; most += 1000) {
+		struct encoded out;
+		uint32_t at;
+
+		assert_true(
+		    encode_as(true, CONFIG_FORMAT_MSGPACK, most, &out) < most);
+		at = tree_find(&out.tree, 0, "unmapped");
+		assert_int_equal(
+		    tree_get_int(&out.tree, at, "change_count", 0), 100);
+		assert_int_equal(tree_find(&out.tree, 0, "cut"), 0);
+		at = tree_find(&out.tree, at, "cut");
+		assert_int_equal(at != 0, elements(&out.projected, "cut") > 0);
+		at = tree_find(&out.tree, 0, "metadata");
+		assert_int_equal(tree_find(&out.tree, at, "is_truncated") != 0,
+		    elements(&out.projected, "cut") > 0);
+		encoded_clear(&out);
+	}
+}
+
 static void
 it_comes_to_an_end(void **state)
 {
@@ -143,6 +175,7 @@ main(void)
 		cmocka_unit_test(what_fits_is_whole),
 		cmocka_unit_test(every_ceiling_is_kept),
 		cmocka_unit_test(texts_go_first_and_each_name_is_said_once),
+		cmocka_unit_test(a_projection_keeps_every_ceiling_too),
 		cmocka_unit_test(it_comes_to_an_end),
 	};
 

@@ -409,6 +409,56 @@ more_keys_than_the_ceiling_are_refused(void **state)
 	buffer_clear(&pem);
 }
 
+#define RFC_D_BUT_ONE                                  \
+	"AY5pb7A0UFiB3RELSD64fTLOSV_jazdF7fLYyuTw8lOf" \
+	"RhWg6Y6rUrPAxerEzgdRhajnu0ferB0d53vM9mE15j2"
+#define PRIVATE_JWK(d)                                                         \
+	"{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"" RFC_X "\",\"y\":\"" RFC_Y \
+	"\",\"d\":\"" d "\"}"
+
+/* RFC 7515 A.4.1; without its d, with another, or of another form it is none.
+ */
+static void
+a_private_jwk_signs_for_its_public_half(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} bad[] = {
+		{ "another", PRIVATE_JWK(RFC_D_BUT_ONE "D") },
+		{ "short", PRIVATE_JWK("AQAB") },
+		{ "empty", PRIVATE_JWK("") },
+		{ "not base64url", PRIVATE_JWK("*") },
+		{ "public", JWK(RFC_X, RFC_Y) },
+		{ "P-256", P256_JWK },
+		{ "no JSON", "{" },
+		{ "no PEM", "x" },
+		{ "nothing", "" },
+	};
+	struct es512_key *key = NULL;
+	struct jws_keys keys = { .count = 0 };
+	struct buffer signature;
+	struct error err;
+
+	(void)state;
+	buffer_init(&signature, 1000);
+	assert_ok(jws_private_key_read(
+		      VIEW(PRIVATE_JWK(RFC_D_BUT_ONE "C")), &key, &err),
+	    &err);
+	assert_ok(es512_sign(key, VIEW("message"), &signature, &err), &err);
+	assert_ok(jws_keys_read(VIEW(JWK(RFC_X, RFC_Y)), &keys, &err), &err);
+	assert_status_of("verified",
+	    es512_verify(
+		keys.items[0], VIEW("message"), buffer_view(&signature)),
+	    STATUS_OK);
+	es512_key_free(key);
+	jws_keys_clear(&keys);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_status_of(bad[i].name,
+		    jws_private_key_read(view_of(bad[i].text), &key, &err),
+		    STATUS_INVALID);
+	buffer_clear(&signature);
+}
+
 int
 main(void)
 {
@@ -424,6 +474,7 @@ main(void)
 		cmocka_unit_test(what_holds_no_key_is_refused),
 		cmocka_unit_test(a_key_that_is_there_already_is_no_error),
 		cmocka_unit_test(more_keys_than_the_ceiling_are_refused),
+		cmocka_unit_test(a_private_jwk_signs_for_its_public_half),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

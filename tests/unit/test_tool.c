@@ -6,6 +6,7 @@
 
 #include "../../bridge/tool/tool.c"
 #include "../../bridge/tool/tool_line.c"
+#include "../../bridge/tool/tool_line_json.c"
 #include "../../bridge/tool/tool_time.c"
 
 #define NOW_MS 1700000000000 /* 2023-11-14T22:13:20Z */
@@ -61,7 +62,13 @@ control_sequences_do_not_reach_a_terminal(void **state)
 		    "Montr\xc3\xa9"
 		    "al" },
 		{ VIEW("\xc2\xa0"), "\xc2\xa0" },
-		{ VIEW("cut\xc2"), "cut\xc2" },
+		{ VIEW("cut\xc2"), "cut?" },
+		{ VIEW("\xff\x9b\xc0\xaf\xed\xa0\x80"), "???????" },
+		{ VIEW("a\xe2\x80\xae"
+		       "b\xe2\x81\xa6"
+		       "c\xe2\x80\xa8"),
+		    "a?b?c?" },
+		{ VIEW("\xf0\x9f\x90\x9e"), "\xf0\x9f\x90\x9e" },
 		{ VIEW("12345678901234567890"), "12345678901234567890" },
 		{ VIEW("123456789012345678901"), "12345678901234567..." },
 		{ VIEW("1234567890123456\xc3\xa9"

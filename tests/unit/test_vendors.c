@@ -10,152 +10,24 @@
  *   <case>.free-text.json  what it makes of it where free text is forwarded
  *
  * Adding a case is adding files. */
-#include "check.h"
+#include "golden.h"
 
 #include <dirent.h>
 
 #include "vulnbus/authenticate.h"
-#include "vulnbus/json.h"
 #include "vulnbus/normalise.h"
 #include "vulnbus/prose.h"
 
-#define FOLDER      "tests/unit/vendors"
 #define RECEIVED_MS 1598539393000
 #define CASES_MAX   1000
-#define NODES_MAX   2000
 
 struct vendor_case {
 	char vendor[64];
-	char path[400]; /* under FOLDER, without the suffix */
+	char path[400]; /* under VENDORS, without the suffix */
 };
 
 static struct vendor_case cases[CASES_MAX];
 static size_t case_count;
-
-/* --- files ------------------------------------------------------------- */
-
-/* False when there is no such file. */
-static bool
-read_text(const char *path, const char *suffix, struct buffer *out)
-{
-	char name[600], chunk[4096];
-	FILE *file;
-	size_t len;
-
-	snprintf(name, sizeof(name), FOLDER "/%s%s", path, suffix);
-	buffer_init(out, 1 << 20);
-	file = fopen(name, "rb");
-	if (file == NULL)
-		return false;
-	while ((len = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buffer_append(out, chunk, len);
-	fclose(file);
-	assert_status(buffer_status(out), STATUS_OK);
-	return true;
-}
-
-/* NULL when there is no such file. */
-static struct json_document *
-read_json(const char *path, const char *suffix)
-{
-	struct json_document *document = NULL;
-	struct error err = { "" };
-	struct buffer text;
-
-	if (read_text(path, suffix, &text))
-		assert_ok(
-		    json_parse(buffer_view(&text), &document, &err), &err);
-	buffer_clear(&text);
-	return document;
-}
-
-/* --- comparing --------------------------------------------------------- */
-
-static bool
-same_value(const struct tree *a, uint32_t x, const struct tree *b, uint32_t y);
-
-/* Members in any order, elements in theirs. */
-static bool
-same_children(
-    const struct tree *a, uint32_t x, const struct tree *b, uint32_t y)
-{
-	const bool is_map = a->nodes[x].type == TREE_MAP;
-	uint32_t other = y + 1;
-
-	if (a->nodes[x].count != b->nodes[y].count)
-		return false;
-	for (uint32_t i = x + 1; i < a->nodes[x].end; i = a->nodes[i].end) {
-		char name[256];
-
-		snprintf(
-		    name, sizeof(name), "%.*s", VIEW_ARGS(a->nodes[i].name));
-		if (is_map)
-			other = tree_find(b, y, name);
-		if (other == 0 || !same_value(a, i, b, other))
-			return false;
-		other = b->nodes[other].end;
-	}
-	return true;
-}
-
-static bool
-same_value(const struct tree *a, uint32_t x, const struct tree *b, uint32_t y)
-{
-	const struct tree_node *p = &a->nodes[x], *q = &b->nodes[y];
-
-	if (p->type != q->type)
-		return false;
-	switch (p->type) {
-	case TREE_NULL:
-		return true;
-	case TREE_BOOL:
-		return p->boolean == q->boolean;
-	case TREE_INT:
-		return p->integer == q->integer;
-	case TREE_REAL:
-		return p->real == q->real;
-	case TREE_TEXT:
-		return view_equal(p->text, q->text);
-	case TREE_LIST:
-	case TREE_MAP:
-		break;
-	}
-	return same_children(a, x, b, y);
-}
-
-static void
-print_tree(const char *what, const struct tree *t)
-{
-	struct error err = { "" };
-	struct buffer text;
-
-	buffer_init(&text, 1 << 20);
-	assert_ok(json_write(t, JSON_STYLE_PRETTY, &text, &err), &err);
-	print_error("%s:\n%.*s\n", what, VIEW_ARGS(buffer_view(&text)));
-	buffer_clear(&text);
-}
-
-static void
-assert_golden(const char *path, const char *suffix, const struct tree *got)
-{
-	struct json_document *document = read_json(path, suffix);
-	struct error err = { "" };
-	struct tree expected;
-	bool is_same;
-
-	assert_status(tree_status(got), STATUS_OK);
-	tree_init(&expected, NODES_MAX);
-	if (document != NULL)
-		assert_ok(json_to_tree(document, &expected, &err), &err);
-	is_same = document != NULL && same_value(got, 0, &expected, 0);
-	if (!is_same) {
-		print_tree("got", got);
-		print_error("which is not %s%s\n", path, suffix);
-	}
-	tree_clear(&expected);
-	json_free(document);
-	assert_true(is_same);
-}
 
 static void
 assert_refusal(const char *path, enum status status, const struct error *err)
@@ -203,7 +75,7 @@ check_event(
 
 	if (index > 0)
 		snprintf(suffix, sizeof(suffix), ".event-%zu.json", index);
-	tree_init(&t, NODES_MAX);
+	tree_init(&t, GOLDEN_NODES_MAX);
 	event_to_tree(event, &t);
 	assert_golden(c->path, suffix, &t);
 	/* It survives the topic. */
@@ -351,9 +223,9 @@ check_record_as(const struct vendor_case *c, const char *suffix,
 	struct error err = { "" };
 	struct tree body, whole;
 
-	tree_init(&body, NODES_MAX);
+	tree_init(&body, GOLDEN_NODES_MAX);
 	body.prose = prose;
-	tree_init(&whole, NODES_MAX);
+	tree_init(&whole, GOLDEN_NODES_MAX);
 	assert_ok(source_find(c->vendor)->enrich(
 		      event, replies, &body, &record, &err),
 	    &err);
@@ -447,7 +319,7 @@ find_cases(void)
 		int count;
 
 		snprintf(
-		    folder, sizeof(folder), FOLDER "/%s", source_all[i]->name);
+		    folder, sizeof(folder), VENDORS "/%s", source_all[i]->name);
 		count = scandir(folder, &entries, is_file, alphasort);
 		for (int k = 0; k < count; k++) {
 			add_case(source_all[i]->name, entries[k]->d_name);
@@ -468,7 +340,7 @@ every_file_belongs_to_a_case(void **state)
 		int count;
 
 		snprintf(
-		    folder, sizeof(folder), FOLDER "/%s", source_all[i]->name);
+		    folder, sizeof(folder), VENDORS "/%s", source_all[i]->name);
 		count = scandir(folder, &entries, is_file, alphasort);
 		assert_true(count > 0);
 		for (int k = 0; k < count; k++) {

@@ -7,8 +7,9 @@
 #include "vulnbus/msgpack.h"
 #include "vulnbus/work.h"
 
-#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-#define ID    "acme:scan:39836:1:done"
+#define TRACE  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define ORIGIN "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+#define ID     "acme:scan:39836:1:done"
 #define EVENT                                                               \
 	"{\"id\":\"" ID "\",\"source\":\"acme\",\"vendor\":\"taegis-vdr\"," \
 	"\"kind\":\"scan.completed\","                                      \
@@ -27,6 +28,7 @@ event_record(void)
 	kafka_record_add_header(
 	    &record, "content-type", VIEW("application/json"));
 	kafka_record_add_header(&record, "traceparent", VIEW(TRACE));
+	kafka_record_add_header(&record, "ce_traceparent", VIEW(ORIGIN));
 	return record;
 }
 
@@ -54,7 +56,10 @@ an_event_becomes_work(void **state)
 	assert_int_equal(work->offset, 77);
 	assert_true(work->is_json);
 	assert_true(work->is_new);
-	assert_string_equal(work->trace, TRACE);
+	/* The same trace, and a hop of its own. */
+	assert_memory_equal(work->trace.hop, TRACE, 36);
+	assert_memory_not_equal(work->trace.hop + 36, TRACE + 36, 16);
+	assert_string_equal(work->trace.origin, ORIGIN);
 	assert_int_equal(work->next.state, WORK_WAITING);
 	assert_int_equal(work->next.due_ms, 1000);
 	assert_int_equal(work->next.first_ms, 1000);
@@ -114,9 +119,10 @@ only_whole_traces_are_kept(void **state)
 	kafka_record_add_header(&record, "ce_id", VIEW(ID));
 	kafka_record_add_header(&record, "traceparent", VIEW("00-abc"));
 	work = work_of(&record);
-	assert_int_equal(strlen(work->trace), TRACEPARENT_BYTES);
-	assert_memory_equal(work->trace, "00-", 3);
-	assert_null(strstr(work->trace, "abc-"));
+	assert_int_equal(strlen(work->trace.hop), TRACEPARENT_BYTES);
+	assert_memory_equal(work->trace.hop, "00-", 3);
+	assert_null(strstr(work->trace.hop, "abc-"));
+	assert_string_equal(work->trace.origin, work->trace.hop);
 	assert_false(work->is_json);
 	work_free(work);
 }
@@ -173,6 +179,7 @@ waiting_work_comes_back(void **state)
 {
 	const struct kafka_record record = event_record();
 	struct work *work = work_of(&record), *back = NULL;
+	const struct trace trace = work->trace;
 	int64_t done_ms = 0;
 
 	(void)state;
@@ -189,7 +196,8 @@ waiting_work_comes_back(void **state)
 	assert_int_equal(back->offset, 77);
 	assert_true(back->is_json);
 	assert_false(back->is_new);
-	assert_string_equal(back->trace, TRACE);
+	assert_string_equal(back->trace.hop, trace.hop);
+	assert_string_equal(back->trace.origin, ORIGIN);
 	assert_view(buffer_view(&back->value), EVENT);
 	assert_int_equal(back->next.state, WORK_WAITING);
 	assert_int_equal(back->next.due_ms, 2000);

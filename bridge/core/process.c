@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vulnbus/process.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "vulnbus/metrics.h"
+
+static int64_t
+us_of(const struct timeval *time)
+{
+	return (int64_t)time->tv_sec * 1000000 + time->tv_usec;
+}
+
+/* proc(5), /proc/pid/statm: "size resident shared ...", in pages. */
+static void
+measure_memory(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long long size, resident;
+
+	if (file == NULL)
+		return;
+	if (fscanf(file, "%lld %lld", &size, &resident) == 2)
+		metric_set(METRIC_PROCESS_MEMORY, NULL, NULL,
+		    resident * sysconf(_SC_PAGESIZE));
+	fclose(file);
+}
+
+static void
+measure_files(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int64_t count = -1; /* the folder's own */
+	struct rlimit limit;
+
+	if (folder != NULL) {
+		for (const struct dirent *entry = readdir(folder);
+		     entry != NULL; entry = readdir(folder))
+			count += entry->d_name[0] != '.';
+		closedir(folder);
+		metric_set(METRIC_PROCESS_FILES, NULL, NULL, count);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		metric_set(METRIC_PROCESS_FILES_MAX, NULL, NULL,
+		    (int64_t)limit.rlim_cur);
+}
+
+void
+process_measure(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		metric_set(METRIC_PROCESS_CPU, NULL, NULL,
+		    us_of(&usage.ru_utime) + us_of(&usage.ru_stime));
+	measure_memory();
+	measure_files();
+}

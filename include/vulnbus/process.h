@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the process uses of the machine, under the names that Prometheus' own
+ * client libraries give it ("Process metrics", Writing client libraries). */
+#ifndef VULNBUS_PROCESS_H
+#define VULNBUS_PROCESS_H
+
+/* Sets the metrics process_*; what cannot be read stays as it was. */
+void
+process_measure(void);
+
+#endif
