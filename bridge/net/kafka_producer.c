@@ -20,6 +20,7 @@ struct kafka_producer {
 	rd_kafka_t *client;
 	kafka_delivery_f *on_delivery;
 	void *arg;
+	bool has_doubt; /* of a record of the open transaction */
 };
 
 static enum status
@@ -38,17 +39,27 @@ status_of_report(rd_kafka_resp_err_t code)
 	}
 }
 
+/* librdkafka takes a batch that a broker refused for written when the broker
+ * takes the one behind it ("implicit ack"); but a broker that has not heard of
+ * the producer yet takes whatever comes first. What was really written has an
+ * offset. */
 static void
 on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
 	struct kafka_producer *producer = opaque;
+	const bool is_doubtful = message->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+				 message->offset < 0;
 
 	(void)client;
+	if (is_doubtful)
+		producer->has_doubt = true;
 	if (producer->on_delivery != NULL)
 		producer->on_delivery(message->_private,
 		    &(struct kafka_report){
-			.status = status_of_report(message->err),
-			.why = rd_kafka_err2str(message->err),
+			.status = is_doubtful ? STATUS_UNAVAILABLE
+					      : status_of_report(message->err),
+			.why = is_doubtful ? "no broker says where it is"
+					   : rd_kafka_err2str(message->err),
 			.topic = rd_kafka_topic_name(message->rkt),
 			.offset = message->offset,
 			.latency_us = rd_kafka_message_latency(message) },
@@ -82,9 +93,9 @@ configure(const struct kafka_producer_options *options,
 		{ "queue.buffering.max.kbytes", kibibytes },
 		{ "transactional.id", options->transactional_id },
 		{ "transaction.timeout.ms", is_transactional ? timeout : NULL },
-		{ "message.timeout.ms", options->is_patient ? "0" : NULL },
-		{ "delivery.report.only.error",
-		    options->is_failures_only ? "true" : NULL },
+		{ "message.timeout.ms", options->is_ordered ? "0" : NULL },
+		{ "max.in.flight.requests.per.connection",
+		    options->is_ordered ? "1" : NULL },
 		{ NULL, NULL },
 	};
 
@@ -316,6 +327,7 @@ kafka_producer_begin_session(
 enum status
 kafka_producer_begin(struct kafka_producer *producer, struct error *err)
 {
+	producer->has_doubt = false;
 	return kafka_triage(rd_kafka_begin_transaction(producer->client),
 	    "begin_transaction", err);
 }
@@ -348,6 +360,10 @@ kafka_producer_commit(struct kafka_producer *producer, struct error *err)
 {
 	enum status status;
 
+	rd_kafka_flush(producer->client, -1);
+	if (producer->has_doubt)
+		return error_set(err, STATUS_ABORTED,
+		    "kafka: no broker says where a record is");
 	do {
 		status = kafka_triage(
 		    rd_kafka_commit_transaction(producer->client, -1),
