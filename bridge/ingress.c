@@ -75,31 +75,6 @@ retire(struct ingress *ingress, struct site *site)
 	return false;
 }
 
-static bool
-is_other(const char *a, const char *b)
-{
-	return (a == NULL) != (b == NULL) ||
-	       (a != NULL && b != NULL && strcmp(a, b) != 0);
-}
-
-static void
-warn_of_fixed(const struct config *boot, const struct config *config)
-{
-	if (strcmp(boot->ingress.listen, config->ingress.listen) != 0 ||
-	    strcmp(boot->ingress.admin, config->ingress.admin) != 0 ||
-	    strcmp(boot->kafka.bootstrap_servers,
-		config->kafka.bootstrap_servers) != 0 ||
-	    strcmp(boot->topics.prefix, config->topics.prefix) != 0 ||
-	    is_other(boot->ingress.spool.path, config->ingress.spool.path) ||
-	    boot->ingress.spool.bytes_max != config->ingress.spool.bytes_max ||
-	    boot->ingress.answer_within_ms !=
-		config->ingress.answer_within_ms ||
-	    (boot->ingress.tls.certificate.path == NULL) !=
-		(config->ingress.tls.certificate.path == NULL))
-		LOG_WARN("brokers, topics, addresses, spool, answer_within and "
-			 "whether there is TLS change at a restart");
-}
-
 static void
 put_in_force(struct ingress *ingress, struct site *fresh)
 {
@@ -109,9 +84,10 @@ put_in_force(struct ingress *ingress, struct site *fresh)
 	http_server_renew_tls(ingress->server, fresh->tls);
 	overview_use(&ingress->overview, fresh);
 	watch_use(&ingress->watch, fresh->config, clock_steady_ms());
-	warn_of_fixed(ingress->boot, fresh->config);
-	LOG_INFO("configuration reloaded",
-	    LOG_INT("sources", (int64_t)fresh->bindings.count));
+	daemon_say_reloaded(ingress->boot, fresh->config, "enricher.");
+	if ((ingress->boot->ingress.tls.certificate.path == NULL) !=
+	    (fresh->config->ingress.tls.certificate.path == NULL))
+		LOG_WARN("whether there is TLS will change at a restart");
 	if (config_is_same_kafka(ingress->boot, fresh->config))
 		return;
 	LOG_INFO("kafka.properties have changed, the client is renewed");
