@@ -204,7 +204,7 @@ unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
 
-system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL) all ## system tests (pytest, a real Kafka)
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL) all $(OUT)/bench-load ## system tests (pytest, a real Kafka)
 	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(WITH_READERS) \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
 
