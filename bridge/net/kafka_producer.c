@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A door to librdkafka: producing and transactions. */
+ * A door to librdkafka: producing. */
 #include "vulnbus/kafka_producer.h"
 
 #include <librdkafka/rdkafka.h>
@@ -8,20 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulnbus/kafka_consumer.h"
+#include "kafka_producer_state.h"
 #include "vulnbus/kafka_statistics.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
 #define PURGE_STEP_MS 1000
 #define PURGE_MS      30000
-
-struct kafka_producer {
-	rd_kafka_t *client;
-	kafka_delivery_f *on_delivery;
-	void *arg;
-	bool has_doubt; /* of a record of the open transaction */
-};
 
 static enum status
 status_of_report(rd_kafka_resp_err_t code)
@@ -121,6 +114,7 @@ kafka_producer_open(const struct kafka_producer_options *options,
 		return error_set(err, STATUS_NO_MEMORY, "kafka: no memory");
 	producer->on_delivery = options->on_delivery;
 	producer->arg = options->arg;
+	producer->transaction_ms = options->transaction_timeout_ms;
 	status = configure(options, &conf, err);
 	if (status != STATUS_OK)
 		goto out;
@@ -285,104 +279,6 @@ kafka_producer_is_fatal(struct kafka_producer *producer)
 
 	return rd_kafka_fatal_error(producer->client, why, sizeof(why)) !=
 	       RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-/* The order of the questions matters: a fatal error may also claim to want
- * an abort, and only what is neither may be retried. */
-enum status
-kafka_triage(
-    struct rd_kafka_error_s *error, const char *what, struct error *err)
-{
-	enum status status = STATUS_FATAL;
-
-	if (error == NULL)
-		return STATUS_OK;
-	if (rd_kafka_error_is_fatal(error))
-		status = STATUS_FATAL;
-	else if (rd_kafka_error_txn_requires_abort(error))
-		status = STATUS_ABORTED;
-	else if (rd_kafka_error_is_retriable(error))
-		status = STATUS_UNAVAILABLE;
-	error_set(
-	    err, status, "kafka: %s: %s", what, rd_kafka_error_string(error));
-	rd_kafka_error_destroy(error);
-	return status;
-}
-
-enum status
-kafka_producer_begin_session(
-    struct kafka_producer *producer, uint32_t ms, struct error *err)
-{
-	const int64_t until_ms = clock_steady_ms() + ms;
-	enum status status;
-
-	do {
-		status = kafka_triage(
-		    rd_kafka_init_transactions(producer->client, (int)ms),
-		    "init_transactions", err);
-	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
-	return status;
-}
-
-enum status
-kafka_producer_begin(struct kafka_producer *producer, struct error *err)
-{
-	producer->has_doubt = false;
-	return kafka_triage(rd_kafka_begin_transaction(producer->client),
-	    "begin_transaction", err);
-}
-
-enum status
-kafka_producer_send_positions(struct kafka_producer *producer,
-    struct kafka_consumer *consumer, const char *topic,
-    const struct kafka_position *positions, size_t count, struct error *err)
-{
-	rd_kafka_topic_partition_list_t *list =
-	    rd_kafka_topic_partition_list_new((int)count);
-	enum status status;
-
-	for (size_t i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(
-		    list, topic, positions[i].partition)
-		    ->offset = positions[i].next_offset;
-	do {
-		status = kafka_triage(
-		    rd_kafka_send_offsets_to_transaction(producer->client, list,
-			kafka_consumer_membership(consumer), -1),
-		    "send_offsets_to_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
-	rd_kafka_topic_partition_list_destroy(list);
-	return status;
-}
-
-enum status
-kafka_producer_commit(struct kafka_producer *producer, struct error *err)
-{
-	enum status status;
-
-	rd_kafka_flush(producer->client, -1);
-	if (producer->has_doubt)
-		return error_set(err, STATUS_ABORTED,
-		    "kafka: no broker says where a record is");
-	do {
-		status = kafka_triage(
-		    rd_kafka_commit_transaction(producer->client, -1),
-		    "commit_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
-	return status;
-}
-
-enum status
-kafka_producer_abort(struct kafka_producer *producer, struct error *err)
-{
-	enum status status;
-
-	do {
-		status = kafka_triage(
-		    rd_kafka_abort_transaction(producer->client, -1),
-		    "abort_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
-	return status;
 }
 
 struct rd_kafka_s *

@@ -86,8 +86,9 @@ kafka_producer_is_fatal(struct kafka_producer *producer);
 /* Transactions. STATUS_ABORTED: abort, then run the same work again.
  * STATUS_FATAL: the session is over (fenced by a newer instance, or worse).
  * STATUS_UNAVAILABLE from _begin_session: try again. The calls block until
- * the coordinator has answered: with other timeouts than infinite librdkafka
- * and the broker may come to disagree. */
+ * the coordinator has answered, or until it must have ended the transaction by
+ * itself: twice the transaction's timeout, and then STATUS_FATAL, for how it
+ * ended only another session can learn. */
 enum status
 kafka_producer_begin_session(
     struct kafka_producer *producer, uint32_t ms, struct error *err) MUST_CHECK;
