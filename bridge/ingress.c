@@ -29,6 +29,7 @@ struct ingress {
 	struct admin admin;
 	struct overview overview;
 	struct watch watch;
+	atomic_bool is_leaving; /* not ready any more */
 };
 
 static bool
@@ -41,7 +42,7 @@ is_ready(void *arg)
 	bool answer;
 
 	atomic_fetch_add(&webhooks->handling, 1);
-	answer = !atomic_load(&webhooks->is_draining) &&
+	answer = !atomic_load(&ingress->is_leaving) &&
 		 (produce_is_ready(deliveries->produce) ||
 		     (deliveries->spool != NULL &&
 			 spool_has_room(deliveries->spool))) &&
@@ -137,11 +138,24 @@ close_deliveries(struct deliveries *deliveries, uint32_t within_ms)
 	spool_close(&deliveries->spool);
 }
 
-/* Order matters: 503 for whoever still comes, answers for all who wait, then
- * the records that outlived their answer, then the ends of the threads. The
- * port is not closed first: libmicrohttpd 0.9.75 may abort when a pool is
- * quiesced (both it and its threads take the socket out of their epoll sets).
- */
+/* A balancer that sends nothing new leaves connections where they are: whoever
+ * keeps one is served, and told with the answer to let go of it. Nobody is
+ * waited for who says nothing in half of the time. */
+static void
+leave(struct ingress *ingress, int64_t until_ms)
+{
+	atomic_store(&ingress->is_leaving, true);
+	http_server_let_go(ingress->server);
+	while (http_server_connections(ingress->server) > 0 &&
+	       clock_steady_ms() < until_ms)
+		poll(NULL, 0, DRAIN_STEP_MS);
+}
+
+/* Order matters: whoever is connected is let go of, then 503 for whoever still
+ * comes, answers for all who wait, then the records that outlived their answer,
+ * then the ends of the threads. The port is not closed first: libmicrohttpd
+ * 0.9.75 may abort when a pool is quiesced (both it and its threads take the
+ * socket out of their epoll sets). */
 static void
 drain(struct ingress *ingress)
 {
@@ -152,6 +166,7 @@ drain(struct ingress *ingress)
 
 	daemon_notify("STOPPING=1");
 	daemon_end_within(within_ms + 1000);
+	leave(ingress, until_ms - within_ms / 2);
 	atomic_store(&webhooks->is_draining, true);
 	while (atomic_load(&webhooks->unanswered) > 0 &&
 	       clock_steady_ms() < until_ms)

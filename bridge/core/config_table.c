@@ -112,7 +112,7 @@ const struct config_key config_keys[] = {
 	  .prose = "By when a vendor has its answer; SecurityScorecard hangs up after 5s." },
 	{ "ingress.drain_within", DURATION(config, ingress.drain_within_ms),
 	  .fallback = "10s", RANGE(100, 10 * M),
-	  .prose = "How long open requests may take after SIGTERM." },
+	  .prose = "How long connections and requests may stay open after SIGTERM." },
 	{ "ingress.idle_timeout", DURATION(config, ingress.idle_timeout_ms),
 	  .fallback = "30s", RANGE(S, 10 * M),
 	  .prose = "After how long a silent connection is closed." },
