@@ -23,7 +23,7 @@ def groups_of_its_own(name):
         unified = Path("/sys/fs/cgroup/unified")
         top = {"name=systemd": Path("/sys/fs/cgroup/systemd"),
                "": unified if unified.exists() else unified.parent}.get(controllers)
-        if top is not None:
+        if top is not None and top.is_dir():
             yield top / path[1:] / name
 
 
@@ -108,6 +108,11 @@ class Machine:
         return dict(line.split("=", 1)
                     for line in self.run("systemctl", "show", unit).splitlines() if "=" in line)
 
+    def write(self, path, text):
+        file = Path(f"/proc/{self.leader}/root{path}")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+
     def journal(self, *arguments):
         """What was written until now."""
         self.run("journalctl", "--sync")
@@ -120,3 +125,8 @@ class Machine:
                                                          unit)[1] for unit in self.units)
         except (OSError, subprocess.SubprocessError) as failure:
             return f"({failure})\n--- console\n" + self.console.read_text(errors="replace")[-4000:]
+
+
+def state(machine, unit, *names):
+    known = machine.show(unit)
+    return [known[name] for name in names]

@@ -37,7 +37,7 @@ def configure(root, broker, sources, prefix):
         write(root, f"secrets/{source.name}.token", source.stub.token + "\n")
     write(root, "vulnbus.yaml", yaml({
         "kafka": {"bootstrap_servers": broker.bootstrap},
-        "topics": {"prefix": prefix, "partitions": 2, "replication_factor": 1},
+        "topics": {"prefix": prefix, "create": True, "partitions": 2, "replication_factor": 1},
         "reload": {"every": "0s"},
         "ingress": {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0",
                     "state_dir": "/var/lib/vulnbus",
