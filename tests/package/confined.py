@@ -53,7 +53,8 @@ def directives(of: Process, first: Process, user):
         "ProtectHostname": of.space["uts"] != first.space["uts"],
         "ProtectProc": "hidepid=invisible" in of.mounts["/proc"][2],
         "ProcSubset": "subset=pid" in of.mounts["/proc"][2],
-        "ProtectControlGroups": not any(of.writable(place) for place in of.mounts
+        # But for the one file of its own that newer releases let a service write.
+        "ProtectControlGroups": not any(of.writable(place) for place in first.mounts
                                         if place.startswith("/sys/fs/cgroup")),
     }
 

@@ -73,16 +73,18 @@ class Machine:
         return "READY=1" in told
 
     def __exit__(self, kind, failure, _):
-        if failure is not None:
-            failure.add_note(self.report())
-        if self.process is not None and self.process.poll() is None:
-            # All of it ends with its first process.
-            subprocess.run(["kill", "-KILL", self.leader or str(self.process.pid)])
-            self.process.wait(30)
-        self.socket.close()
-        for group in self.groups:
-            for folder, _, _ in os.walk(group, topdown=False):
-                os.rmdir(folder)
+        try:
+            if failure is not None and self.process is not None:
+                failure.add_note(self.report())
+        finally:
+            if self.process is not None and self.process.poll() is None:
+                # All of it ends with its first process.
+                subprocess.run(["kill", "-KILL", self.leader or str(self.process.pid)])
+                self.process.wait(30)
+            self.socket.close()
+            for group in self.groups:
+                for folder, _, _ in os.walk(group, topdown=False):
+                    os.rmdir(folder)
 
     def power_off(self):
         self.run("systemctl", "--no-block", "poweroff")
@@ -120,11 +122,12 @@ class Machine:
 
     def report(self):
         """What a person would look at."""
-        try:
-            return "".join(f"--- {unit}\n" + self.status("systemctl", "status", "--lines=40", "--full",
-                                                         unit)[1] for unit in self.units)
-        except (OSError, subprocess.SubprocessError) as failure:
-            return f"({failure})\n--- console\n" + self.console.read_text(errors="replace")[-4000:]
+        text = ["--- console\n", self.console.read_text(errors="replace")[-4000:]]
+        if self.leader is not None and self.process.poll() is None:
+            for unit in self.units:
+                text += [f"--- {unit}\n",
+                         self.status("systemctl", "status", "--lines=40", "--full", unit)[1]]
+        return "".join(text)
 
 
 def state(machine, unit, *names):
