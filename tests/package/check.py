@@ -199,7 +199,8 @@ def check_runs(root, broker, folder):
             daemon.supervisor.told("READY=1")
         signers = [source.stub.signer.token, source.stub.signer.token_of_jwcrypto]
         for number, sign in enumerate(signers, 1):
-            assert post(daemons[0].url(), source, number, sign) == 202
+            answer = post(daemons[0].url(), source, number, sign)
+            assert answer == 202, f"the ingress answered {answer}"
             check_record(tap, source, number)
         read = root.run("vulnbus", "tail", "-n", len(signers), "--json", "scans", user="vulnbus")
         assert len(read.splitlines()) == len(signers), read

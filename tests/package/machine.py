@@ -126,7 +126,8 @@ class Machine:
         if self.leader is not None and self.process.poll() is None:
             for unit in self.units:
                 text += [f"--- {unit}\n",
-                         self.status("systemctl", "status", "--lines=40", "--full", unit)[1]]
+                         self.status("systemctl", "status", "--lines=0", "--full", unit)[1],
+                         self.journal("--lines=60", f"--unit={unit}")]
         return "".join(text)
 
 

@@ -29,16 +29,17 @@ def address(machine, unit, port="public"):
 
 
 def check_reload(machine, ingress, notify, later, change):
-    """A source that the configuration has had since, and nobody was told."""
+    """A source that the configuration has had since is known when systemctl has told them."""
     pids = [state(machine, unit, "MainPID") for unit in UNITS]
     change()
-    assert post(ingress, later, 1, later.stub.signer.token) == 404
+    answer = post(ingress, later, 1, later.stub.signer.token)
+    assert answer == 404, f"{answer} for a source that nobody was told of"
     for unit in UNITS:
         machine.run("systemctl", "reload", unit)
-    until(lambda: post(ingress, later, 1, later.stub.signer.token) == 202,
-          "the ingress knows the source after systemctl reload")
-    notify(later, 2)
-    assert pids == [state(machine, unit, "MainPID") for unit in UNITS]
+        until(lambda: any(line["message"] == "configuration reloaded"
+                          for line in told(machine, unit)), f"{unit} has reloaded")
+    notify(later, 1)
+    assert pids == [state(machine, unit, "MainPID") for unit in UNITS], "one was started again"
 
 
 def check_killed(machine, notify, source):
@@ -46,7 +47,7 @@ def check_killed(machine, notify, source):
     pid, = state(machine, ENRICHER, "MainPID")
     machine.run("systemctl", "kill", "--signal=KILL", ENRICHER)
     until(lambda: state(machine, ENRICHER, "MainPID") != [pid], "the enricher is dead")
-    notify(source, 3)
+    notify(source, 2)
     until(lambda: state(machine, ENRICHER, "ActiveState", "NRestarts") == ["active", "1"],
           "the enricher is active again")
 
@@ -87,7 +88,8 @@ def check_units(release, root, broker, folder):
         say(release, text)
 
     def notify(source, number):
-        assert post(ingress, source, number, source.stub.signer.token) == 202
+        answer = post(ingress, source, number, source.stub.signer.token)
+        assert answer == 202, f"the ingress answered {answer}"
         check_record(tap, source, number)
 
     try:
