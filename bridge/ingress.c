@@ -18,6 +18,7 @@
 #define SERVICE       "vulnbus-ingress"
 #define TICK_MS       1000
 #define DRAIN_STEP_MS 5
+#define LAST_WORDS_MS 200
 #define RETIRED_MAX   16
 
 struct ingress {
@@ -138,6 +139,14 @@ close_deliveries(struct deliveries *deliveries, uint32_t within_ms)
 	spool_close(&deliveries->spool);
 }
 
+static void
+await_hang_up(struct ingress *ingress, int64_t until_ms)
+{
+	while (http_server_connections(ingress->server) > 0 &&
+	       clock_steady_ms() < until_ms)
+		poll(NULL, 0, DRAIN_STEP_MS);
+}
+
 /* A balancer that sends nothing new leaves connections where they are: whoever
  * keeps one is served, and told with the answer to let go of it. Nobody is
  * waited for who says nothing in half of the time. */
@@ -146,9 +155,7 @@ leave(struct ingress *ingress, int64_t until_ms)
 {
 	atomic_store(&ingress->is_leaving, true);
 	http_server_let_go(ingress->server);
-	while (http_server_connections(ingress->server) > 0 &&
-	       clock_steady_ms() < until_ms)
-		poll(NULL, 0, DRAIN_STEP_MS);
+	await_hang_up(ingress, until_ms);
 }
 
 /* Order matters: whoever is connected is let go of, then 503 for whoever still
@@ -180,6 +187,8 @@ drain(struct ingress *ingress)
 	    &webhooks->deliveries, left_ms > 0 ? (uint32_t)left_ms : 0);
 	while (atomic_load(&webhooks->unanswered) > 0)
 		poll(NULL, 0, DRAIN_STEP_MS);
+	/* The last answers may still be on their way out. */
+	await_hang_up(ingress, clock_steady_ms() + LAST_WORDS_MS);
 	LOG_INFO("stopped");
 }
 

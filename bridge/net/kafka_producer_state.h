@@ -14,4 +14,13 @@ struct kafka_producer {
 	uint32_t transaction_ms;
 };
 
+struct rd_kafka_topic_partition_list_s;
+struct rd_kafka_consumer_group_metadata_s;
+
+/* As kafka_producer_send_positions. */
+enum status
+kafka_producer_send_list(struct kafka_producer *producer,
+    const struct rd_kafka_topic_partition_list_s *list,
+    const struct rd_kafka_consumer_group_metadata_s *group, struct error *err);
+
 #endif

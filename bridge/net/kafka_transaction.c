@@ -9,9 +9,8 @@
 
 /* The order of the questions matters: a fatal error may also claim to want
  * an abort, and only what is neither may be retried. */
-enum status
-kafka_triage(
-    struct rd_kafka_error_s *error, const char *what, struct error *err)
+static enum status
+triage(struct rd_kafka_error_s *error, const char *what, struct error *err)
 {
 	enum status status = STATUS_FATAL;
 
@@ -37,7 +36,7 @@ kafka_producer_begin_session(
 	enum status status;
 
 	do {
-		status = kafka_triage(
+		status = triage(
 		    rd_kafka_init_transactions(producer->client, (int)ms),
 		    "init_transactions", err);
 	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
@@ -48,7 +47,7 @@ enum status
 kafka_producer_begin(struct kafka_producer *producer, struct error *err)
 {
 	producer->has_doubt = false;
-	return kafka_triage(rd_kafka_begin_transaction(producer->client),
+	return triage(rd_kafka_begin_transaction(producer->client),
 	    "begin_transaction", err);
 }
 
@@ -67,11 +66,27 @@ end_of_patience(enum status status)
 }
 
 enum status
+kafka_producer_send_list(struct kafka_producer *producer,
+    const rd_kafka_topic_partition_list_t *list,
+    const rd_kafka_consumer_group_metadata_t *group, struct error *err)
+{
+	const int64_t until_ms = patience_until(producer);
+	enum status status;
+
+	do {
+		status = triage(
+		    rd_kafka_send_offsets_to_transaction(producer->client, list,
+			group, (int)producer->transaction_ms),
+		    "send_offsets_to_transaction", err);
+	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
+	return end_of_patience(status);
+}
+
+enum status
 kafka_producer_send_positions(struct kafka_producer *producer,
     struct kafka_consumer *consumer, const char *topic,
     const struct kafka_position *positions, size_t count, struct error *err)
 {
-	const int64_t until_ms = patience_until(producer);
 	rd_kafka_topic_partition_list_t *list =
 	    rd_kafka_topic_partition_list_new((int)count);
 	enum status status;
@@ -80,14 +95,10 @@ kafka_producer_send_positions(struct kafka_producer *producer,
 		rd_kafka_topic_partition_list_add(
 		    list, topic, positions[i].partition)
 		    ->offset = positions[i].next_offset;
-	do {
-		status = kafka_triage(
-		    rd_kafka_send_offsets_to_transaction(producer->client, list,
-			kafka_consumer_membership(consumer), -1),
-		    "send_offsets_to_transaction", err);
-	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
+	status = kafka_producer_send_list(
+	    producer, list, kafka_consumer_membership(consumer), err);
 	rd_kafka_topic_partition_list_destroy(list);
-	return end_of_patience(status);
+	return status;
 }
 
 enum status
@@ -96,13 +107,15 @@ kafka_producer_commit(struct kafka_producer *producer, struct error *err)
 	const int64_t until_ms = patience_until(producer);
 	enum status status;
 
-	rd_kafka_flush(producer->client, (int)producer->transaction_ms);
-	if (producer->has_doubt)
+	/* Only when all reports are in is there none that could still doubt. */
+	if (rd_kafka_flush(producer->client, (int)producer->transaction_ms) !=
+		RD_KAFKA_RESP_ERR_NO_ERROR ||
+	    producer->has_doubt)
 		return error_set(err, STATUS_ABORTED,
 		    "kafka: no broker says where a record is");
 	do {
-		status = kafka_triage(
-		    rd_kafka_commit_transaction(producer->client, -1),
+		status = triage(rd_kafka_commit_transaction(producer->client,
+				    (int)producer->transaction_ms),
 		    "commit_transaction", err);
 	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
 	return end_of_patience(status);
@@ -115,9 +128,8 @@ kafka_producer_abort(struct kafka_producer *producer, struct error *err)
 	enum status status;
 
 	do {
-		status = kafka_triage(
-		    rd_kafka_abort_transaction(
-			producer->client, (int)producer->transaction_ms),
+		status = triage(rd_kafka_abort_transaction(producer->client,
+				    (int)producer->transaction_ms),
 		    "abort_transaction", err);
 	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
 	return end_of_patience(status);

@@ -10,7 +10,6 @@
 struct kafka_producer;
 struct kafka_consumer;
 struct rd_kafka_s;
-struct rd_kafka_error_s;
 
 /* What became of one record. Only after STATUS_OK, when a broker said at which
  * `offset` it is, is it safe. STATUS_TOO_LARGE, STATUS_INVALID: the brokers
@@ -116,14 +115,10 @@ kafka_producer_abort(
     struct kafka_producer *producer, struct error *err) MUST_CHECK;
 
 /* For the other doors to librdkafka: the client, which stays the producer's,
- * what an error of a transaction's call comes to (it is destroyed), and what
- * librdkafka's code for a record comes to (statuses of kafka_producer_send). */
+ * and what librdkafka's code for a record comes to (statuses of
+ * kafka_producer_send). */
 struct rd_kafka_s *
 kafka_producer_client(const struct kafka_producer *producer);
-
-enum status
-kafka_triage(struct rd_kafka_error_s *error, const char *what,
-    struct error *err) MUST_CHECK;
 
 enum status
 kafka_judge_send(int code, const char *topic, struct error *err) MUST_CHECK;

@@ -171,7 +171,9 @@ def test_a_transaction_that_does_not_end_keeps_no_other_configuration_out(site, 
           "it is reloaded all the same", 90)
     broker.thaw()
     site.tap.one("scans", 60, event_id=name)
-    site.tap.drain()
+    until(site.enricher.ready, "it is well again", 60)
+    site.source.stub.scan("2")
+    site.tap.one("scans", 60, event_id=site.notify(site.source, id="2", kind="scan", status="done"))
     assert len(site.tap.find("scans", event_id=name)) == 1
 
 

@@ -179,7 +179,8 @@ what_waits_for_a_restart_is_named(void **state)
 	buffer_append(&names, "", 1);
 	assert_string_equal(names.data,
 	    "kafka.bootstrap_servers, topics.format, topics.ocsf, "
-	    "topics.partitions, ingress.listen, ingress.spool.path");
+	    "topics.partitions, ingress.listen, ingress.state_dir, "
+	    "ingress.spool.path");
 	buffer_reset(&names);
 	config_name_fixed(is, was, "ingress.", &names);
 	buffer_append(&names, "", 1);
