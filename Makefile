@@ -365,9 +365,9 @@ demo: ## build and show everything in one terminal (KAFKA=host:port: on a real c
 demo-check: all
 	@$(OUT)/vulnbus demo
 
-bench: ## the signed path beside a bare EVP_DigestVerify
+bench: ## speed and memory, beside the bare libraries in the same run
 	@$(MAKE) --no-print-directory test-deps
-	@$(MAKE) --no-print-directory all $(OUT)/bench-verify $(OUT)/bench-load
+	@$(MAKE) --no-print-directory all $(addprefix $(OUT)/bench-,verify load bare produce)
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
 		$(PY) tests/bench/bench.py $(BENCH_ARGS)
 

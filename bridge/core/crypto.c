@@ -13,6 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -327,11 +328,23 @@ sha256_digest(const struct sha256 *sha, unsigned char out[SHA256_BYTES])
 	require(EVP_DigestFinal_ex(sha->copy, out, NULL));
 }
 
+/* EVP_sha256() is looked for in the providers at each use ("Implicit fetching",
+ * crypto(7)). */
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256;
+
+static void
+fetch(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	require(sha256 != NULL);
+}
+
 void
 sha256_of(struct view bytes, unsigned char out[SHA256_BYTES])
 {
-	require(
-	    EVP_Digest(bytes.data, bytes.len, out, NULL, EVP_sha256(), NULL));
+	pthread_once(&fetched, fetch);
+	require(EVP_Digest(bytes.data, bytes.len, out, NULL, sha256, NULL));
 }
 
 void

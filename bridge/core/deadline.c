@@ -14,6 +14,7 @@ struct deadlines {
 	struct deadline line; /* a ring; `next` is the first to expire */
 	uint32_t within_ms;
 	bool is_stopping;
+	bool has_alarm; /* the thread will look by itself */
 	deadline_f *on_expired;
 	void *arg;
 };
@@ -43,7 +44,8 @@ run(void *arg)
 		struct deadline *first = d->line.next;
 		struct timespec until;
 
-		if (first == &d->line) {
+		d->has_alarm = first != &d->line;
+		if (!d->has_alarm) {
 			pthread_cond_wait(&d->changed, &d->lock);
 			continue;
 		}
@@ -115,8 +117,9 @@ deadlines_add(struct deadlines *d, struct deadline *deadline)
 	deadline->previous = d->line.previous;
 	deadline->previous->next = deadline;
 	d->line.previous = deadline;
-	/* Only a line that was empty leaves the thread without an alarm. */
-	if (d->line.next == deadline)
+	/* An alarm for one who has left since is early enough for all who come
+	 * later. */
+	if (!d->has_alarm)
 		pthread_cond_signal(&d->changed);
 	pthread_mutex_unlock(&d->lock);
 }

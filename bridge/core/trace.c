@@ -17,6 +17,7 @@
 /* "sampled", and Level 2's "random": "Vendors MUST set those [other flags] to
  * zero." */
 #define FLAGS_KNOWN 3u
+#define POOL_BYTES  480 /* of twenty traces */
 
 static int
 digit(char c)
@@ -70,6 +71,22 @@ copy(struct view v, char out[TRACEPARENT_BYTES + 1])
 	snprintf(out + FLAGS_AT, 3, "%02x", flags);
 }
 
+/* Ids are not secret: a thread may keep some, and OpenSSL's generator, which
+ * asks the kernel who it is each time, is asked for many at once. */
+static const unsigned char *
+draw_bytes(size_t count)
+{
+	static _Thread_local unsigned char bytes[POOL_BYTES];
+	static _Thread_local size_t left;
+
+	if (left < count) {
+		random_bytes(bytes, sizeof(bytes));
+		left = sizeof(bytes);
+	}
+	left -= count;
+	return bytes + left;
+}
+
 /* Writes `count` digits, not all of them zeros. */
 static void
 draw(char *out, size_t count)
@@ -77,7 +94,7 @@ draw(char *out, size_t count)
 	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[TRACE_ID_BYTES / 2];
 
-	random_bytes(bytes, count / 2);
+	memcpy(bytes, draw_bytes(count / 2), count / 2);
 	bytes[0] |= 1;
 	for (size_t i = 0; i < count; i++)
 		out[i] = digits[bytes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 0xf];

@@ -2,6 +2,7 @@
 #include "vulnbus/authenticate.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -201,6 +202,7 @@ struct offender {
 
 struct offenders {
 	pthread_mutex_t lock;
+	atomic_llong noted_ms; /* the last one */
 	uint32_t per_minute;
 	unsigned char salt[16];
 	struct offender table[OFFENDERS_MAX];
@@ -215,6 +217,7 @@ offenders_open(
 	if (offenders == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "no memory");
 	pthread_mutex_init(&offenders->lock, NULL);
+	atomic_init(&offenders->noted_ms, -MINUTE_MS);
 	offenders->per_minute = per_minute;
 	random_bytes(offenders->salt, sizeof(offenders->salt));
 	*out_offenders = offenders;
@@ -275,9 +278,12 @@ bool
 offenders_is_blocked(struct offenders *offenders, const char *source,
     struct view peer, int64_t now_ms)
 {
-	const uint64_t who = hash_of(offenders, source, peer);
 	bool is_blocked = false;
+	uint64_t who;
 
+	if (now_ms - atomic_load(&offenders->noted_ms) >= MINUTE_MS)
+		return false;
+	who = hash_of(offenders, source, peer);
 	pthread_mutex_lock(&offenders->lock);
 	for (unsigned i = 0; i < OFFENDERS_PROBES; i++) {
 		const struct offender *at =
@@ -299,5 +305,6 @@ offenders_note(struct offenders *offenders, const char *source,
 
 	pthread_mutex_lock(&offenders->lock);
 	place_of(offenders, who, now_ms)->count++;
+	atomic_store(&offenders->noted_ms, now_ms);
 	pthread_mutex_unlock(&offenders->lock);
 }

@@ -50,6 +50,7 @@ open_producer(
 	const struct kafka_producer_options options = {
 		.config = produce->config,
 		.client = "vulnbus-ingress",
+		.is_prompt = true,
 		.is_measured = true,
 		.on_delivery = on_delivery,
 		.is_ordered = produce->config->ingress.spool.path != NULL,

@@ -59,6 +59,42 @@ on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 		    producer->arg);
 }
 
+/* A record that producev refuses is reported within the call, and by what it
+ * returns. */
+static _Thread_local bool is_sending;
+
+static rd_kafka_resp_err_t
+on_acknowledgement(rd_kafka_t *client, rd_kafka_message_t *message, void *opaque)
+{
+	if (!is_sending)
+		on_report(client, message, opaque);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t
+on_new(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *why,
+    size_t why_size)
+{
+	(void)conf;
+	(void)why;
+	(void)why_size;
+	return rd_kafka_interceptor_add_on_acknowledgement(
+	    client, "vulnbus", on_acknowledgement, opaque);
+}
+
+/* A delivery report callback is called by whoever polls; an interceptor by
+ * the thread that read the broker's answer. */
+static rd_kafka_resp_err_t
+ask_for_reports(
+    rd_kafka_conf_t *conf, struct kafka_producer *producer, bool is_prompt)
+{
+	if (is_prompt)
+		return rd_kafka_conf_interceptor_add_on_new(
+		    conf, "vulnbus", on_new, producer);
+	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static void
 on_error(rd_kafka_t *client, int code, const char *why, void *opaque)
 {
@@ -118,7 +154,13 @@ kafka_producer_open(const struct kafka_producer_options *options,
 	status = configure(options, &conf, err);
 	if (status != STATUS_OK)
 		goto out;
-	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+	if (ask_for_reports(conf, producer, options->is_prompt) !=
+	    RD_KAFKA_RESP_ERR_NO_ERROR) {
+		rd_kafka_conf_destroy(conf);
+		status = error_set(
+		    err, STATUS_NO_MEMORY, "kafka: no delivery reports");
+		goto out;
+	}
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, producer);
 	if (options->is_measured)
@@ -208,6 +250,7 @@ kafka_producer_send(struct kafka_producer *producer,
 
 	if (headers == NULL)
 		return error_set(err, STATUS_NO_MEMORY, "kafka: no memory");
+	is_sending = true;
 	code = rd_kafka_producev(producer->client,
 	    RD_KAFKA_V_TOPIC(record->topic),
 	    RD_KAFKA_V_PARTITION(record->partition == KAFKA_PARTITION_BY_KEY
@@ -220,6 +263,7 @@ kafka_producer_send(struct kafka_producer *producer,
 	    RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
 	    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 	    RD_KAFKA_V_OPAQUE(record_arg), RD_KAFKA_V_END);
+	is_sending = false;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		rd_kafka_headers_destroy(headers);
 	return kafka_judge_send(code, record->topic, err);

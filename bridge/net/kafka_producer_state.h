@@ -4,13 +4,15 @@
 #ifndef KAFKA_PRODUCER_STATE_H
 #define KAFKA_PRODUCER_STATE_H
 
+#include <stdatomic.h>
+
 #include "vulnbus/kafka_producer.h"
 
 struct kafka_producer {
 	struct rd_kafka_s *client;
 	kafka_delivery_f *on_delivery;
 	void *arg;
-	bool has_doubt; /* of a record of the open transaction */
+	atomic_bool has_doubt; /* of a record of the open transaction */
 	uint32_t transaction_ms;
 };
 

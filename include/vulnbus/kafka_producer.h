@@ -23,7 +23,8 @@ struct kafka_report {
 	int64_t latency_us; /* since it was sent; -1: not known */
 };
 
-/* Called on the thread that polls. */
+/* Called on the thread that polls, or with `is_prompt` on librdkafka's own,
+ * several at a time. */
 typedef void
 kafka_delivery_f(
     void *record_arg, const struct kafka_report *report, void *arg);
@@ -37,6 +38,9 @@ struct kafka_producer_options {
 	 * It costs: of all partitions that a broker leads, one is served at a
 	 * time. */
 	bool is_ordered;
+	/* Reports come without waiting for a poll, one thread less to be woken
+	 * for each; on_delivery neither blocks nor calls the producer. */
+	bool is_prompt;
 	bool is_measured; /* kafka_statistics.h: it is polled all along */
 	kafka_delivery_f *on_delivery;
 	void *arg;

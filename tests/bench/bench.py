@@ -27,7 +27,9 @@ from waiting import until  # noqa: E402
 
 WEBHOOKS = 1000
 CONNECTIONS = (1, 16, 64)
+MANY = 1900
 BODY_BYTES = 650
+THREADS = 2  # ingress.threads, when nothing is said
 SCANS = 2000
 ROWS = 500_000
 
@@ -51,12 +53,10 @@ def bare(folder, seconds):
     return float(done.stdout)
 
 
-def load(stack, source, webhooks, connections, seconds):
+def load(port, pid, path, webhooks, connections, seconds):
     """One run: (answers, others, seconds, p50 us, p99 us, CPU us per answer, RSS MiB)."""
-    port = stack.ingress.address()[1]
-    pid = stack.ingress.process.pid
     before = cpu_seconds(pid)
-    done = subprocess.run([BUILD / "bench-load", str(port), source.path, webhooks,
+    done = subprocess.run([BUILD / "bench-load", str(port), path, webhooks,
                            str(connections), str(seconds)], capture_output=True, text=True,
                           check=True)
     # Records still on their way are paid for too.
@@ -64,6 +64,31 @@ def load(stack, source, webhooks, connections, seconds):
     used = cpu_seconds(pid) - before
     answers, others, took, p50, p99, _ = (float(word) for word in done.stdout.split())
     return answers, others, took, p50, p99, used * 1e6 / answers, resident_mib(pid)
+
+
+def load_ingress(stack, source, webhooks, connections, seconds):
+    return load(stack.ingress.address()[1], stack.ingress.process.pid, source.path, webhooks,
+                connections, seconds)
+
+
+def load_bare(broker, topic, bodies, connections, seconds):
+    """The same of libmicrohttpd and librdkafka with nothing between them."""
+    with subprocess.Popen([BUILD / "bench-bare", broker.bootstrap, topic, str(THREADS)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as bare:
+        port = int(bare.stdout.readline())
+        load(port, bare.pid, "/", bodies, connections, 2)
+        done = load(port, bare.pid, "/", bodies, connections, seconds)
+        bare.stdin.close()
+    return done
+
+
+def round_trip(broker, topic, records, seconds):
+    """The broker's, for a bare producer: (p50 us, p99 us, CPU us a record)."""
+    done = subprocess.run([BUILD / "bench-produce", broker.bootstrap, topic, str(records),
+                           str(BODY_BYTES), str(seconds)], capture_output=True, text=True,
+                          check=True)
+    _, _, p50, p99, cpu = (float(word) for word in done.stdout.split())
+    return p50, p99, cpu
 
 
 def make_tokens(source, folder):
@@ -153,35 +178,48 @@ def main():
         sys.exit("some answers were not 202")
 
 
+HEADER = ("                    connections  answers/s  other than 202  CPU us/event  "
+          "per CPU-s  p50 ms  p99 ms  RSS MiB")
+
+
+def report(name, connections, row, *more):
+    answers, others, took, p50, p99, cpu, rss = row
+    print(f"{name:18}  {connections:11d}  {answers / took:9.0f}  {others:14.0f}  {cpu:12.1f}  "
+          f"{1e6 / cpu:9.0f}  {p50 / 1000:6.2f}  {p99 / 1000:6.2f}  {rss:7.1f}", *more, flush=True)
+    return others == 0
+
+
 def report_signed(stack, source, folder, seconds):
     tokens = make_tokens(source, folder)
-    load(stack, source, tokens, 16, 2)  # warm: JIT of the broker, caches
-    floors, rows = [bare(folder, 2)], []
+    load_ingress(stack, source, tokens, 16, 2)  # warm: JIT of the broker, caches
+    print(f"\n{HEADER}  over a bare verification right before and after")
+    is_good, before = True, bare(folder, 2)
     for connections in CONNECTIONS:
-        rows.append((connections, *load(stack, source, tokens, connections, seconds)))
-        floors.append(bare(folder, 2))
-    floor = sum(floors) / len(floors)
-    print(f"\nbare EVP_DigestVerify, cached key: {floor:.1f} us CPU "
-          f"(runs: {', '.join(f'{f:.1f}' for f in floors)})\n")
-    print("signed")
-    print("connections  answers/s  other than 202  CPU us/event  ratio  p50 ms  p99 ms  RSS MiB")
-    for connections, answers, others, took, p50, p99, cpu, rss in rows:
-        print(f"{connections:11d}  {answers / took:9.0f}  {others:14.0f}  {cpu:12.1f}  "
-              f"{cpu / floor:5.2f}  {p50 / 1000:6.2f}  {p99 / 1000:6.2f}  {rss:7.1f}")
-    return not any(row[2] for row in rows)
+        row = load_ingress(stack, source, tokens, connections, seconds)
+        after = bare(folder, 2)
+        floor, before = (before + after) / 2, after
+        is_good &= report("signed", connections, row, f" {row[5] / floor:.2f} of {floor:.0f} us")
+    return is_good
 
 
 def report_unsigned(stack, source, folder, seconds):
+    """Each beside what the libraries alone take, and the broker's own round trip."""
     bodies = make_bodies(folder)
-    load(stack, source, bodies, 64, 4)  # warm
-    rows = [(connections, *load(stack, source, bodies, connections, seconds))
-            for connections in CONNECTIONS]
-    print(f"\nunsigned, bodies of {BODY_BYTES} bytes")
-    print("connections  answers/s  other than 202  CPU us/event  per CPU-s  p50 ms  p99 ms  RSS MiB")
-    for connections, answers, others, took, p50, p99, cpu, rss in rows:
-        print(f"{connections:11d}  {answers / took:9.0f}  {others:14.0f}  {cpu:12.1f}  "
-              f"{1e6 / cpu:9.0f}  {p50 / 1000:6.2f}  {p99 / 1000:6.2f}  {rss:7.1f}")
-    return not any(row[2] for row in rows)
+    broker, topic = stack.broker, f"{stack.prefix}.events.v1"
+    load_ingress(stack, source, bodies, 64, 4)  # warm
+    print(f"\nunsigned, bodies of {BODY_BYTES} bytes; bare: libmicrohttpd and librdkafka, "
+          f"nothing between them\n{HEADER}")
+    is_good = True
+    for connections in CONNECTIONS:
+        row = load_ingress(stack, source, bodies, connections, seconds)
+        floor = load_bare(broker, topic, bodies, connections, seconds)
+        p50, p99, cpu = round_trip(broker, topic, connections, seconds)
+        is_good &= report("unsigned", connections, row, f" {row[5] / floor[5]:.2f} of bare")
+        report("bare", connections, floor)
+        print(f"                    the broker's round trip for as many records: "
+              f"p50 {p50 / 1000:.2f} ms, p99 {p99 / 1000:.2f} ms, {cpu:.1f} us CPU each",
+              flush=True)
+    return is_good & report("unsigned", MANY, load_ingress(stack, source, bodies, MANY, seconds))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define WEBHOOKS_MAX    4096
-#define CONNECTIONS_MAX 1024
+#define CONNECTIONS_MAX 4096
 #define SAMPLES_MAX     4000000
 
 struct connection {
