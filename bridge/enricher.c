@@ -15,6 +15,7 @@
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/process.h"
 #include "vulnbus/watch.h"
 #include "vulnbus/worker.h"
 
@@ -280,6 +281,7 @@ main(int argc, char **argv)
 	metrics_note_reload(enricher.boot->config);
 	watch_use(&enricher.watch, enricher.boot->config, clock_steady_ms());
 	daemon_notify("READY=1");
+	process_let_go_of_start();
 	run(&enricher);
 	pthread_join(enricher.signals, NULL);
 	admin_close(&enricher.admin);

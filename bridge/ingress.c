@@ -13,6 +13,7 @@
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
 #include "vulnbus/port.h"
+#include "vulnbus/process.h"
 #include "vulnbus/watch.h"
 
 #define SERVICE       "vulnbus-ingress"
@@ -353,6 +354,7 @@ main(int argc, char **argv)
 	watch_use(&ingress.watch, ingress.boot, clock_steady_ms());
 	produce_tick(ingress.webhooks.deliveries.produce);
 	daemon_notify("READY=1");
+	process_let_go_of_start();
 	run(&ingress);
 	drain(&ingress);
 	stop(&ingress);

@@ -2,7 +2,10 @@
 #include "vulnbus/process.h"
 
 #include <dirent.h>
+#include <link.h>
+#include <malloc.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -59,4 +62,32 @@ process_measure(void)
 		    us_of(&usage.ru_utime) + us_of(&usage.ru_stime));
 	measure_memory();
 	measure_files();
+}
+
+static int
+let_go_of_code(struct dl_phdr_info *object, size_t size, void *arg)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)arg;
+	for (size_t i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		const uintptr_t at = object->dlpi_addr + segment->p_vaddr;
+		const uintptr_t start = (at + page - 1) / page * page;
+		const uintptr_t end = (at + segment->p_memsz) / page * page;
+
+		/* What was written, as the loader does, would be lost. */
+		if (segment->p_type == PT_LOAD &&
+		    (segment->p_flags & PF_W) == 0 && end > start)
+			madvise((void *)start, end - start, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void
+process_let_go_of_start(void)
+{
+	dl_iterate_phdr(let_go_of_code, NULL);
+	malloc_trim(0);
 }
