@@ -367,7 +367,7 @@ demo-check: all
 
 bench: ## speed and memory, beside the bare libraries in the same run
 	@$(MAKE) --no-print-directory test-deps
-	@$(MAKE) --no-print-directory all $(addprefix $(OUT)/bench-,verify load bare produce)
+	@$(MAKE) --no-print-directory all $(addprefix $(OUT)/bench-,verify malformed load bare produce)
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
 		$(PY) tests/bench/bench.py $(BENCH_ARGS)
 

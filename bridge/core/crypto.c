@@ -328,8 +328,7 @@ sha256_digest(const struct sha256 *sha, unsigned char out[SHA256_BYTES])
 	require(EVP_DigestFinal_ex(sha->copy, out, NULL));
 }
 
-/* EVP_sha256() is looked for in the providers at each use ("Implicit fetching",
- * crypto(7)). */
+/* EVP_sha256() is looked for at each use ("Implicit fetching", crypto(7)). */
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256;
 

@@ -64,7 +64,8 @@ on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 static _Thread_local bool is_sending;
 
 static rd_kafka_resp_err_t
-on_acknowledgement(rd_kafka_t *client, rd_kafka_message_t *message, void *opaque)
+on_acknowledgement(
+    rd_kafka_t *client, rd_kafka_message_t *message, void *opaque)
 {
 	if (!is_sending)
 		on_report(client, message, opaque);

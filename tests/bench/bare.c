@@ -7,10 +7,10 @@
  *
  * usage: bench-bare BROKERS TOPIC THREADS */
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "bare_producer.h"

@@ -48,7 +48,8 @@ bare_producer(const char *brokers, acknowledged_f **on_acknowledged)
 		if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why,
 			sizeof(why)) != RD_KAFKA_CONF_OK)
 			die(why);
-	rd_kafka_conf_interceptor_add_on_new(conf, "bare", on_new, (void *)on_acknowledged);
+	rd_kafka_conf_interceptor_add_on_new(
+	    conf, "bare", on_new, (void *)on_acknowledged);
 	client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
 	if (client == NULL)
 		die(why);

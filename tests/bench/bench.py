@@ -46,11 +46,16 @@ def resident_mib(pid):
     return 0.0
 
 
+def figure(program, *arguments):
+    """The one that the program prints."""
+    done = subprocess.run([BUILD / program, *map(str, arguments)], capture_output=True, text=True,
+                          check=True)
+    return float(done.stdout)
+
+
 def bare(folder, seconds):
     """CPU microseconds of one bare verification."""
-    done = subprocess.run([BUILD / "bench-verify", folder / "key.pem", folder / "tokens",
-                           str(seconds)], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    return figure("bench-verify", folder / "key.pem", folder / "tokens", seconds)
 
 
 def load(port, pid, path, webhooks, connections, seconds):
@@ -99,6 +104,15 @@ def make_tokens(source, folder):
             print(source.token(id=str(number), kind="scan", status="done", assetId="1",
                                assetType="site", attemptNumber=1, isAdHoc=True), file=tokens)
     return folder / "tokens"
+
+
+def make_forged(folder):
+    """The same with another signature each: the next one's."""
+    parts = [line.rsplit(".", 1) for line in (folder / "tokens").read_text().splitlines()]
+    with open(folder / "forged", "w") as forged:
+        for (text, _), (_, signature) in zip(parts, parts[1:] + parts[:1]):
+            print(f"{text}.{signature}", file=forged)
+    return folder / "forged"
 
 
 def make_bodies(folder):
@@ -159,7 +173,9 @@ def main():
         unsigned = Source("web", "probely", Vendor(word="JWT"))
         (folder / "key.pem").write_text(signed.stub.signer.pem)
         signed.settings = {"signature": {"key_files": [str(folder / "key.pem")]}}
-        stack = Stack(broker, folder / "stack", [signed, unsigned])
+        stack = Stack(broker, folder / "stack", [signed, unsigned],
+                      {"ingress": {"bad_signatures_per_minute": 1_000_000}})
+        stack.expect_errors()
         try:
             stack.start(enricher=False)
             print(f"ingress, idle: {resident_mib(stack.ingress.process.pid):.1f} MiB RSS")
@@ -199,7 +215,11 @@ def report_signed(stack, source, folder, seconds):
         after = bare(folder, 2)
         floor, before = (before + after) / 2, after
         is_good &= report("signed", connections, row, f" {row[5] / floor:.2f} of {floor:.0f} us")
-    return is_good
+    row = load_ingress(stack, source, make_forged(folder), 16, seconds)
+    report("forged", 16, row, f" {row[5] / before:.2f} of {before:.0f} us")
+    cost = figure("bench-malformed", tokens, seconds)
+    print(f"a malformed token is refused within {cost:.2f} us", flush=True)
+    return is_good and row[0] == row[1]
 
 
 def report_unsigned(stack, source, folder, seconds):

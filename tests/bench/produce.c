@@ -44,8 +44,8 @@ on_acknowledgement(rd_kafka_t *rk, rd_kafka_message_t *message, void *arg)
 		die(rd_kafka_err2str(message->err));
 	pthread_mutex_lock(&lock);
 	if (sample_count < SAMPLES_MAX)
-		samples[sample_count++] =
-		    (float)rd_kafka_message_latency(message);
+		samples[sample_count++] = (float)rd_kafka_message_latency(
+		    message);
 	waiting++;
 	pthread_cond_signal(&changed);
 	pthread_mutex_unlock(&lock);

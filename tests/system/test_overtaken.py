@@ -16,9 +16,9 @@ from waiting import until
 
 pytestmark = pytest.mark.skipif(bool(kafka.foreign()), reason="needs a proxy before its broker")
 
-# Several is librdkafka's way, one is that of a producer with a spool. Small batches, so that there
-# is one behind the first.
-SEVERAL_AT_ONCE = {"batch.num.messages": "10", "max.in.flight.requests.per.connection": "5"}
+# Several is librdkafka's way, one is that of a producer with a spool. Behind five records and more
+# it sends nothing: with smaller batches there is one behind the first, however many wait.
+SEVERAL_AT_ONCE = {"batch.num.messages": "4", "max.in.flight.requests.per.connection": "5"}
 ONE_AFTER_THE_OTHER = SEVERAL_AT_ONCE | {"max.in.flight.requests.per.connection": "1"}
 WAYS = pytest.mark.parametrize("properties", [ONE_AFTER_THE_OTHER, SEVERAL_AT_ONCE],
                                ids=["one-after-the-other", "several-at-once"])
