@@ -124,7 +124,7 @@ const struct config_key config_keys[] = {
 	  .prose = "The largest body of a request." },
 	{ "ingress.max_headers", SIZE(config, ingress.max_headers_bytes),
 	  .fallback = "32KiB", RANGE(4 * KIB, 256 * KIB),
-	  .prose = "How large all headers of a request may be together." },
+	  .prose = "How large all headers of a request may be together; many small ones count for more." },
 	{ "ingress.max_connections", COUNT(config, ingress.max_connections),
 	  .unit = "connections", .fallback = "2000", RANGE(2, 100000),
 	  .prose = "How many connections may be open at once." },

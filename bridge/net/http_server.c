@@ -18,6 +18,11 @@
 /* What a client may still send beyond the ceiling, so as to read its 413. */
 #define OVERRUN_BYTES (1u << 20)
 
+/* Headers stay where they were read; beside them a connection needs a list of
+ * them, and the answer's. All of it is touched with each request, so this is
+ * most of what a connection costs. */
+#define HEADERS_EXTRA_BYTES 4096
+
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options options;
@@ -256,9 +261,8 @@ start_daemon(struct http_server *server, const struct addrinfo *address)
 	    MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)((o->idle_timeout_ms + 999) / 1000),
-	    /* Headers are held while they are parsed and copied. */
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)o->headers_bytes_max * 2 + 4096,
+	    (size_t)o->headers_bytes_max + HEADERS_EXTRA_BYTES,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
 	    keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
 	    server, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls,

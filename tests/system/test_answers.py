@@ -129,6 +129,12 @@ def test_headers_over_their_ceiling_are_refused(door):
     assert answer.status == 431
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_headers_under_their_ceiling_are_taken(door, count):
+    long = [f"X-Long-{number}: {'x' * (30 * KIB // count)}" for number in range(count)]
+    assert ask(door, headers=[authorization(door), *long]).status == 202
+
+
 def test_very_many_headers_are_refused(door):
     many = [f"X-Header-{number}: {'x' * 20}" for number in range(2000)]
     assert ask(door, headers=[authorization(door), *many]).status == 431
