@@ -12,7 +12,7 @@
 
 struct produce;
 
-/* Starts the thread that serves delivery reports. Kafka need not be there
+/* Starts the thread that serves the producer. Kafka need not be there
  * yet. `config` is borrowed; produce_renew alone changes it. */
 enum status
 produce_open(struct config *config, const struct topics *topics,

@@ -7,9 +7,10 @@
 #include "vulnbus/status.h"
 
 struct shipment {
-	/* Called once per record sent, on the thread that serves reports. Only
-	 * after STATUS_OK is the record safe. STATUS_TOO_LARGE or
-	 * STATUS_INVALID: the brokers will not take it, however often. */
+	/* Called once per record sent, on librdkafka's threads, which nothing
+	 * may hold up: it neither waits nor sends. Only after STATUS_OK is the
+	 * record safe. STATUS_TOO_LARGE or STATUS_INVALID: the brokers will
+	 * not take it, however often. */
 	void (*on_report)(
 	    struct shipment *shipment, enum status status, const char *why);
 };
