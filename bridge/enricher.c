@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vulnbus/admin.h"
+#include "vulnbus/confine.h"
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
@@ -273,7 +274,11 @@ main(int argc, char **argv)
 		return exit_status;
 	daemon_block_signals();
 	metrics_begin('E', SERVICE);
-	status = start(&enricher, config, &err);
+	status = confine(config, CONFINED_ENRICHER, &err);
+	if (status == STATUS_OK)
+		status = start(&enricher, config, &err);
+	else
+		config_free(config);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "vulnbus/admin.h"
+#include "vulnbus/confine.h"
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
@@ -343,7 +344,11 @@ main(int argc, char **argv)
 		return exit_status;
 	daemon_block_signals();
 	metrics_begin('I', SERVICE);
-	status = start(&ingress, config, &err);
+	status = confine(config, CONFINED_INGRESS, &err);
+	if (status == STATUS_OK)
+		status = start(&ingress, config, &err);
+	else
+		config_free(config);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		stop(&ingress);

@@ -110,6 +110,7 @@ DOORS = [
     (r"openssl/.*", {"bridge/core/crypto.c",
                      "bridge/core/crypto_private.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
+    (r"seccomp\.h", {"bridge/core/sandbox.c"}),
     (r"cmocka\.h", re.compile(r"tests/unit/")),
 ]
 # Measured against the bare library.
@@ -118,7 +119,7 @@ NO_DOOR_NEEDED = re.compile(r"tests/bench/")
 # ISO C and POSIX; anything else in <> is a library, and needs a door.
 SYSTEM = set("""
 aio alloca arpa/inet assert complex ctype dirent dlfcn endian errno fcntl fenv
-float fnmatch getopt glob grp iconv ifaddrs inttypes iso646 langinfo libgen
+float fnmatch getopt glob grp linux/landlock iconv ifaddrs inttypes iso646 langinfo libgen
 limits locale math net/if netdb netinet/in netinet/tcp nl_types poll pthread
 pwd regex sched search semaphore setjmp signal spawn stdalign stdarg stdatomic
 stdbool stddef stdint stdio stdlib stdnoreturn string strings sysexits syslog

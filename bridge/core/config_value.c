@@ -85,7 +85,7 @@ set_bool(bool *at, struct view text, bool is_hidden, struct error *err)
 }
 
 static enum status
-set_enum(const struct config_key *key, enum config_format *at, struct view text,
+set_enum(const struct config_key *key, void *at, struct view text,
     bool is_hidden, struct error *err)
 {
 	unsigned i = 0;
@@ -100,7 +100,8 @@ set_enum(const struct config_key *key, enum config_format *at, struct view text,
 	if (!key->choices[i])
 		return error_set(err, STATUS_INVALID, "%s is not one of: %s",
 		    show(text, is_hidden).text, choices);
-	*at = (enum config_format)i;
+	memcpy(
+	    at, &i, sizeof(i)); /* the size of any enumeration of the table */
 	return STATUS_OK;
 }
 
