@@ -124,7 +124,7 @@ limits locale math net/if netdb netinet/in netinet/tcp nl_types poll pthread
 pwd regex sched search semaphore setjmp signal spawn stdalign stdarg stdatomic
 stdbool stddef stdint stdio stdlib stdnoreturn string strings sysexits syslog
 termios threads time uchar unistd utime wchar wctype
-sys/epoll sys/eventfd sys/file sys/inotify sys/ioctl sys/mman sys/prctl
+sys/epoll sys/eventfd sys/file sys/inotify sys/ioctl sys/mman sys/prctl sys/ptrace
 sys/random sys/resource sys/select sys/signalfd sys/socket sys/stat sys/statvfs
 sys/syscall sys/time sys/timerfd sys/types sys/uio sys/un sys/wait
 """.split())
