@@ -8,8 +8,9 @@
 #include "vulnbus/timestamp.h"
 #include "vulnbus/version.h"
 
-#define SERIES_MAX 16384
-#define SLOT_COUNT 32768 /* a power of two, never more than half full */
+/* Forty for each of CONFIG_SOURCES_MAX sources, and then some. */
+#define SERIES_MAX 65536
+#define SLOT_COUNT 131072 /* a power of two, never more than half full */
 #define LABEL_MAX  64
 #define OTHER      "other"
 #define KNOWN      METRIC_COUNT /* a series that says: there is this source */

@@ -10,7 +10,7 @@
 /* status_page.html, made into a text by the build. */
 extern const char status_page[];
 
-#define METRICS_BYTES_MAX (4u << 20)
+#define METRICS_BYTES_MAX (16u << 20)
 
 static void
 answer_text(struct http_request *request, unsigned code, const char *type,

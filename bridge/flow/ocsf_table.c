@@ -24,8 +24,10 @@ write_sum(struct tree *t, const struct tree *from, uint32_t index)
 	int64_t sum = 0;
 
 	for (uint32_t i = index + 1; i < from->nodes[index].end; i++)
-		if (from->nodes[i].type == TREE_INT)
-			sum += from->nodes[i].integer;
+		if (from->nodes[i].type == TREE_INT &&
+		    from->nodes[i].integer > 0 &&
+		    __builtin_add_overflow(sum, from->nodes[i].integer, &sum))
+			sum = INT64_MAX;
 	tree_int(t, VIEW("num_detections"), sum);
 }
 

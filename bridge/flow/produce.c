@@ -8,12 +8,15 @@
 
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
+#include "vulnbus/timestamp.h"
 
 #define POLL_MS          100
 #define PROBE_MS         1000
 #define PREPARE_MS       2000
 #define REBUILD_PAUSE_MS 1000
 #define RENEW_FLUSH_MS   1000
+#define RENEW_STEP_MS    50
+#define RENEW_AGAIN_MS   10000
 
 struct produce {
 	struct config *config; /* its kafka.properties: under `probing` */
@@ -26,6 +29,7 @@ struct produce {
 	atomic_bool is_prepared;
 	atomic_bool is_stale; /* the producer is of former properties */
 	atomic_int reach;     /* enum kafka_reach */
+	int64_t renew_at_ms;  /* steady clock; the serving thread's */
 	bool was_up;          /* the ticking thread's */
 };
 
@@ -67,6 +71,18 @@ open_next(
 	return status;
 }
 
+static struct kafka_producer *
+exchange(struct produce *produce, struct kafka_producer *next)
+{
+	struct kafka_producer *former;
+
+	pthread_rwlock_wrlock(&produce->lock);
+	former = produce->producer;
+	produce->producer = next;
+	pthread_rwlock_unlock(&produce->lock);
+	return former;
+}
+
 /* "Fatal errors: the producer can no longer be used" (librdkafka manual,
  * Idempotent Producer): reports for all it held come while it closes. */
 static void
@@ -77,10 +93,7 @@ rebuild(struct produce *produce)
 
 	atomic_store(&produce->reach, KAFKA_AWAY);
 	LOG_WARN("kafka producer is rebuilt after a fatal error");
-	pthread_rwlock_wrlock(&produce->lock);
-	broken = produce->producer;
-	produce->producer = NULL;
-	pthread_rwlock_unlock(&produce->lock);
+	broken = exchange(produce, NULL);
 	/* A probe that began before may still be at it; none begins now. */
 	pthread_mutex_lock(&produce->probing);
 	pthread_mutex_unlock(&produce->probing);
@@ -90,32 +103,37 @@ rebuild(struct produce *produce)
 		    LOG_TEXT("error.message", err.text));
 		poll(NULL, 0, REBUILD_PAUSE_MS);
 	}
-	pthread_rwlock_wrlock(&produce->lock);
-	produce->producer = fresh;
-	pthread_rwlock_unlock(&produce->lock);
+	exchange(produce, fresh);
 }
 
-/* With other kafka.properties. Nobody is turned away meanwhile: the next one is
- * there before the former goes, which is given a moment for what it holds. */
+/* With other kafka.properties. Nobody is turned away meanwhile: without a spool
+ * the next one is there before the former goes, which is given a moment for
+ * what it holds. With one the spool takes what comes, and the next one is used
+ * when all of the former's reports are in, or its rows could be overtaken. */
 static void
 renew(struct produce *produce)
 {
+	const bool is_spooled = produce->config->ingress.spool.path != NULL;
 	struct kafka_producer *former, *fresh = NULL;
 	struct error err;
 
 	if (open_next(produce, &fresh, &err) != STATUS_OK) {
 		LOG_ERROR("kafka producer not renewed, the old one stays",
 		    LOG_TEXT("error.message", err.text));
+		produce->renew_at_ms = clock_steady_ms() + RENEW_AGAIN_MS;
+		atomic_store(&produce->is_stale, true);
 		return;
 	}
-	pthread_rwlock_wrlock(&produce->lock);
-	former = produce->producer;
-	produce->producer = fresh;
-	pthread_rwlock_unlock(&produce->lock);
+	former = exchange(produce, is_spooled ? NULL : fresh);
 	/* As above: a probe may still be at the former. */
 	pthread_mutex_lock(&produce->probing);
 	pthread_mutex_unlock(&produce->probing);
-	kafka_producer_close(&former, RENEW_FLUSH_MS);
+	for (int ms = 0; ms < RENEW_FLUSH_MS; ms += RENEW_STEP_MS) {
+		kafka_producer_flush(former, RENEW_STEP_MS);
+		kafka_producer_poll(fresh, 0);
+	}
+	kafka_producer_close(&former, 0);
+	exchange(produce, fresh);
 }
 
 /* Only this thread changes the producer, so it polls without the lock. */
@@ -128,7 +146,8 @@ serve_reports(void *arg)
 		if (produce->producer == NULL ||
 		    kafka_producer_is_fatal(produce->producer))
 			rebuild(produce);
-		else if (atomic_load(&produce->is_stale))
+		else if (atomic_load(&produce->is_stale) &&
+			 clock_steady_ms() >= produce->renew_at_ms)
 			renew(produce);
 		else
 			kafka_producer_poll(produce->producer, POLL_MS);

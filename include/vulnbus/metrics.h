@@ -43,7 +43,7 @@ void
 metrics_note_reload(const struct config *config);
 
 /* Label values; NULL where the metric has no such label. What is in seconds is
- * given in microseconds. Beyond 16384 series a new one is not made. */
+ * given in microseconds. Beyond 65536 series a new one is not made. */
 void
 metric_add(
     enum metric metric, const char *label1, const char *label2, int64_t amount);
