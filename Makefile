@@ -186,7 +186,7 @@ $(GO)/.ready: tests/go/go.mod tests/go/go.sum $(wildcard tests/go/*/*.go)
 CHAOS = VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 	$(PY) tests/chaos/chaos.py
 
-check: ## everything .ci/run does: install, build, lint, unit, system and package tests
+check: ## everything .ci/run does: install, build, lint, unit, system, deployment and package tests
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
@@ -194,17 +194,17 @@ check: ## everything .ci/run does: install, build, lint, unit, system and packag
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
-	@$(MAKE) --no-print-directory check-monitoring
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
 	@$(MAKE) --no-print-directory demo-check
+	@$(MAKE) --no-print-directory check-deploy
 	@$(MAKE) --no-print-directory check-package
 
 unit: $(TESTS) ## unit tests (cmocka)
 	@set -e; for t in $(TESTS); do echo "== $$t"; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t; done
 
-system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL) all ## system tests (pytest, a real Kafka)
+system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(READERS) $(PROMTOOL) all $(OUT)/bench-load ## system tests (pytest, a real Kafka)
 	VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(WITH_READERS) \
 		$(PY) -m pytest -q tests/system $(PYTEST_ARGS)
 

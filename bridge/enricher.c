@@ -110,8 +110,7 @@ put_in_force(struct enricher *e, struct site *site)
 	watch_use(&e->watch, site->config, clock_steady_ms());
 	worker_use_site(&e->worker, site);
 	overview_use(&e->overview, site);
-	LOG_INFO("configuration reloaded",
-	    LOG_INT("sources", (int64_t)site->bindings.count));
+	daemon_say_reloaded(e->boot->config, site->config, "ingress.");
 	if (config_is_same_kafka(e->boot->config, site->config))
 		return;
 	LOG_INFO("kafka.properties have changed, the session is begun again");

@@ -19,6 +19,7 @@
 #define SERVICE       "vulnbus-ingress"
 #define TICK_MS       1000
 #define DRAIN_STEP_MS 5
+#define LAST_WORDS_MS 200
 #define RETIRED_MAX   16
 
 struct ingress {
@@ -30,6 +31,7 @@ struct ingress {
 	struct admin admin;
 	struct overview overview;
 	struct watch watch;
+	atomic_bool is_leaving; /* not ready any more */
 };
 
 static bool
@@ -42,7 +44,7 @@ is_ready(void *arg)
 	bool answer;
 
 	atomic_fetch_add(&webhooks->handling, 1);
-	answer = !atomic_load(&webhooks->is_draining) &&
+	answer = !atomic_load(&ingress->is_leaving) &&
 		 (produce_is_ready(deliveries->produce) ||
 		     (deliveries->spool != NULL &&
 			 spool_has_room(deliveries->spool))) &&
@@ -76,31 +78,6 @@ retire(struct ingress *ingress, struct site *site)
 	return false;
 }
 
-static bool
-is_other(const char *a, const char *b)
-{
-	return (a == NULL) != (b == NULL) ||
-	       (a != NULL && b != NULL && strcmp(a, b) != 0);
-}
-
-static void
-warn_of_fixed(const struct config *boot, const struct config *config)
-{
-	if (strcmp(boot->ingress.listen, config->ingress.listen) != 0 ||
-	    strcmp(boot->ingress.admin, config->ingress.admin) != 0 ||
-	    strcmp(boot->kafka.bootstrap_servers,
-		config->kafka.bootstrap_servers) != 0 ||
-	    strcmp(boot->topics.prefix, config->topics.prefix) != 0 ||
-	    is_other(boot->ingress.spool.path, config->ingress.spool.path) ||
-	    boot->ingress.spool.bytes_max != config->ingress.spool.bytes_max ||
-	    boot->ingress.answer_within_ms !=
-		config->ingress.answer_within_ms ||
-	    (boot->ingress.tls.certificate.path == NULL) !=
-		(config->ingress.tls.certificate.path == NULL))
-		LOG_WARN("brokers, topics, addresses, spool, answer_within and "
-			 "whether there is TLS change at a restart");
-}
-
 static void
 put_in_force(struct ingress *ingress, struct site *fresh)
 {
@@ -110,9 +87,10 @@ put_in_force(struct ingress *ingress, struct site *fresh)
 	http_server_renew_tls(ingress->server, fresh->tls);
 	overview_use(&ingress->overview, fresh);
 	watch_use(&ingress->watch, fresh->config, clock_steady_ms());
-	warn_of_fixed(ingress->boot, fresh->config);
-	LOG_INFO("configuration reloaded",
-	    LOG_INT("sources", (int64_t)fresh->bindings.count));
+	daemon_say_reloaded(ingress->boot, fresh->config, "enricher.");
+	if ((ingress->boot->ingress.tls.certificate.path == NULL) !=
+	    (fresh->config->ingress.tls.certificate.path == NULL))
+		LOG_WARN("whether there is TLS will change at a restart");
 	if (config_is_same_kafka(ingress->boot, fresh->config))
 		return;
 	LOG_INFO("kafka.properties have changed, the client is renewed");
@@ -162,11 +140,30 @@ close_deliveries(struct deliveries *deliveries, uint32_t within_ms)
 	spool_close(&deliveries->spool);
 }
 
-/* Order matters: 503 for whoever still comes, answers for all who wait, then
- * the records that outlived their answer, then the ends of the threads. The
- * port is not closed first: libmicrohttpd 0.9.75 may abort when a pool is
- * quiesced (both it and its threads take the socket out of their epoll sets).
- */
+static void
+await_hang_up(struct ingress *ingress, int64_t until_ms)
+{
+	while (http_server_connections(ingress->server) > 0 &&
+	       clock_steady_ms() < until_ms)
+		poll(NULL, 0, DRAIN_STEP_MS);
+}
+
+/* A balancer that sends nothing new leaves connections where they are: whoever
+ * keeps one is served, and told with the answer to let go of it. Nobody is
+ * waited for who says nothing in half of the time. */
+static void
+leave(struct ingress *ingress, int64_t until_ms)
+{
+	atomic_store(&ingress->is_leaving, true);
+	http_server_let_go(ingress->server);
+	await_hang_up(ingress, until_ms);
+}
+
+/* Order matters: whoever is connected is let go of, then 503 for whoever still
+ * comes, answers for all who wait, then the records that outlived their answer,
+ * then the ends of the threads. The port is not closed first: libmicrohttpd
+ * 0.9.75 may abort when a pool is quiesced (both it and its threads take the
+ * socket out of their epoll sets). */
 static void
 drain(struct ingress *ingress)
 {
@@ -177,6 +174,7 @@ drain(struct ingress *ingress)
 
 	daemon_notify("STOPPING=1");
 	daemon_end_within(within_ms + 1000);
+	leave(ingress, until_ms - within_ms / 2);
 	atomic_store(&webhooks->is_draining, true);
 	while (atomic_load(&webhooks->unanswered) > 0 &&
 	       clock_steady_ms() < until_ms)
@@ -190,6 +188,8 @@ drain(struct ingress *ingress)
 	    &webhooks->deliveries, left_ms > 0 ? (uint32_t)left_ms : 0);
 	while (atomic_load(&webhooks->unanswered) > 0)
 		poll(NULL, 0, DRAIN_STEP_MS);
+	/* The last answers may still be on their way out. */
+	await_hang_up(ingress, clock_steady_ms() + LAST_WORDS_MS);
 	LOG_INFO("stopped");
 }
 

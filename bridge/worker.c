@@ -11,13 +11,12 @@
 #include "vulnbus/metrics.h"
 #include "vulnbus/prose.h"
 
-#define BODY_NODES_MAX        8192
-#define MESSAGE_BYTES_DEFAULT 1000000 /* librdkafka message.max.bytes */
-#define STATE_EXTRA_BYTES     8192
-#define LATER_MS              1000
-#define TIDY_EVERY_MS         60000
-#define READ_AHEAD_MAX        256
-#define LINGER_MS             100 /* a transaction, for what is under way */
+#define BODY_NODES_MAX    8192
+#define STATE_EXTRA_BYTES 8192
+#define LATER_MS          1000
+#define TIDY_EVERY_MS     60000
+#define READ_AHEAD_MAX    256
+#define LINGER_MS         100 /* a transaction, for what is under way */
 
 static const struct binding *
 binding_of(const struct worker *w, const struct feed *feed)
@@ -297,21 +296,6 @@ worker_round(struct worker *w, uint32_t ms, struct error *err)
 	return status;
 }
 
-static size_t
-message_bytes_max(const struct config *config)
-{
-	int64_t most = MESSAGE_BYTES_DEFAULT;
-
-	for (size_t i = 0; i < config->kafka.properties.count; i++)
-		if (strcmp(config->kafka.properties.items[i].key,
-			"message.max.bytes") == 0 &&
-		    view_to_int(
-			view_of(config->kafka.properties.items[i].value),
-			&most) != STATUS_OK)
-			most = MESSAGE_BYTES_DEFAULT;
-	return most > 0 ? (size_t)most : 0;
-}
-
 /* A state record is the event and a little more: key, times, progress. */
 static size_t
 state_bytes_max(size_t message_bytes)
@@ -344,7 +328,7 @@ worker_open(struct worker *w, struct error *err)
 	encoded_init(&w->encoded);
 	encoded_init(&w->projection);
 	tree_init(&w->body, BODY_NODES_MAX);
-	w->encoding.record_bytes_max = message_bytes_max(w->config);
+	w->encoding.record_bytes_max = kafka_message_bytes_max(w->config);
 	w->state_bytes_max = state_bytes_max(w->encoding.record_bytes_max);
 	w->prose = malloc(sizeof(*w->prose));
 	if (status == STATUS_OK && w->prose == NULL)

@@ -97,7 +97,7 @@ HEADER_HOME = {"status": "core", "version": "core", "source": "interface",
 KAFKA_DOORS = {f"bridge/net/{n}.c"
                for n in ("kafka", "kafka_bounds", "kafka_check", "kafka_consumer",
                          "kafka_describe", "kafka_forward", "kafka_producer",
-                         "kafka_statistics")}
+                         "kafka_statistics", "kafka_transaction")}
 DOORS = [
     (r"microhttpd\.h", {"bridge/net/http_server.c",
                         "bridge/net/http_request.c"}),

@@ -79,6 +79,16 @@ section_of(const struct config_key *key)
 	return view_cut(&path, '.');
 }
 
+/* What a reload takes along need not be said: it is what people expect. */
+static void
+print_meaning(const struct config_key *key, struct buffer *out)
+{
+	buffer_print(out, "%s%s", key->prose,
+	    key->is_reloaded || config_key_is_source(key)
+		? ""
+		: " Takes a restart.");
+}
+
 void
 config_print_reference(FILE *out)
 {
@@ -94,7 +104,7 @@ config_print_reference(FILE *out)
 	    out);
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
-		struct buffer type;
+		struct buffer type, meaning;
 
 		if (!view_equal(section, section_of(key))) {
 			section = section_of(key);
@@ -105,15 +115,18 @@ config_print_reference(FILE *out)
 			    VIEW_ARGS(section));
 		}
 		buffer_init(&type, 256);
+		buffer_init(&meaning, 1024);
 		type_describe(key, &type);
+		print_meaning(key, &meaning);
 		fprintf(out, "| `%s` | %.*s | ", key->path,
 		    VIEW_ARGS(buffer_view(&type)));
 		if (key->fallback)
 			fprintf(out, "`%s`", key->fallback);
 		else if (key->is_required)
 			fputs("**required**", out);
-		fprintf(out, " | %s |\n", key->prose);
+		fprintf(out, " | %.*s |\n", VIEW_ARGS(buffer_view(&meaning)));
 		buffer_clear(&type);
+		buffer_clear(&meaning);
 	}
 }
 
@@ -133,7 +146,8 @@ config_print_manual(FILE *out)
 			    VIEW_ARGS(section));
 		}
 		buffer_init(&text, 1024);
-		buffer_print(&text, "%s (", key->prose);
+		print_meaning(key, &text);
+		buffer_print(&text, " (");
 		type_describe(key, &text);
 		if (key->fallback)
 			buffer_print(&text, "; default `%s`", key->fallback);

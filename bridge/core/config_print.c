@@ -4,6 +4,7 @@
  * what is masked. */
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -201,6 +202,41 @@ print_scalar(FILE *out, const struct config_key *key, const void *at)
 		break;
 	}
 	fputc('\n', out);
+}
+
+/* As it would be printed. */
+static char *
+scalar_text(const struct config_key *key, const struct config *config)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	print_scalar(out, key, config_key_at(key, config));
+	return fclose(out) == 0 ? text : NULL;
+}
+
+void
+config_name_fixed(const struct config *in_force, const struct config *loaded,
+    const char *but, struct buffer *out)
+{
+	for (size_t i = 0; i < config_key_count; i++) {
+		const struct config_key *key = &config_keys[i];
+		char *was, *is;
+
+		if (key->is_reloaded || config_key_is_source(key) ||
+		    strncmp(key->path, but, strlen(but)) == 0)
+			continue;
+		was = scalar_text(key, in_force);
+		is = scalar_text(key, loaded);
+		if (was != NULL && is != NULL && strcmp(was, is) != 0)
+			buffer_print(
+			    out, "%s%s", out->len > 0 ? ", " : "", key->path);
+		free(was);
+		free(is);
+	}
 }
 
 /* The headings between the last row's section and `path`'s; returns how deep

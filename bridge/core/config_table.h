@@ -34,10 +34,11 @@ struct config_key {
 	const char *unit;     /* of a count; the other types have their own */
 	const char *fallback; /* as it would stand in the file; NULL: none */
 	bool is_required;
-	bool is_file;    /* it names files, which are read after the loading */
-	bool is_live;    /* what it names is read again whenever it is needed */
-	int64_t minimum; /* of a number; of a text: its bytes */
-	int64_t maximum; /* 0 on a text: CONFIG_TEXT_MAX */
+	bool is_file; /* it names files, which are read after the loading */
+	bool is_live; /* what it names is read again whenever it is needed */
+	bool is_reloaded; /* a reload changes it, as all of a source */
+	int64_t minimum;  /* of a number; of a text: its bytes */
+	int64_t maximum;  /* 0 on a text: CONFIG_TEXT_MAX */
 	const char *const *choices; /* CONFIG_ENUM: NULL-terminated */
 	config_check_f *check;      /* of texts, and of a list's items */
 	const char *example;        /* what the example file sets */

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto_key.h"
+
 struct es512_key; /* an EVP_PKEY, which counts its holders itself */
 
 static EVP_PKEY *
@@ -30,9 +32,8 @@ key_of(EVP_PKEY *pkey)
 	return (struct es512_key *)(void *)pkey;
 }
 
-/* One key, one algorithm (RFC 8725 section 3.1): only P-521 gets in. */
-static bool
-is_p521(EVP_PKEY *pkey)
+bool
+crypto_is_p521(const EVP_PKEY *pkey)
 {
 	char group[32] = "";
 	size_t len;
@@ -42,9 +43,8 @@ is_p521(EVP_PKEY *pkey)
 	       strcmp(group, "secp521r1") == 0;
 }
 
-/* In place of OpenSSL's own, which asks on the terminal. */
-static int
-no_passphrase(char *out, int size, int is_writing, void *arg)
+int
+crypto_no_passphrase(char *out, int size, int is_writing, void *arg)
 {
 	(void)out;
 	(void)size;
@@ -62,13 +62,15 @@ read_pem(struct view pem)
 
 	if (bio == NULL)
 		return NULL;
-	pkey = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+	pkey = PEM_read_bio_PUBKEY(bio, NULL, crypto_no_passphrase, NULL);
 	if (pkey == NULL && BIO_reset(bio) == 1)
-		certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+		certificate = PEM_read_bio_X509(
+		    bio, NULL, crypto_no_passphrase, NULL);
 	if (certificate != NULL)
 		pkey = X509_get_pubkey(certificate);
 	if (pkey == NULL && BIO_reset(bio) == 1)
-		pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+		pkey = PEM_read_bio_PrivateKey(
+		    bio, NULL, crypto_no_passphrase, NULL);
 	X509_free(certificate);
 	BIO_free(bio);
 	ERR_clear_error();
@@ -86,7 +88,7 @@ es512_key_from_pem(
 	pkey = read_pem(pem);
 	if (pkey == NULL)
 		return error_set(err, STATUS_INVALID, "PEM: no public key");
-	if (!is_p521(pkey)) {
+	if (!crypto_is_p521(pkey)) {
 		EVP_PKEY_free(pkey);
 		return error_set(err, STATUS_INVALID,
 		    "PEM: not a P-521 key (ES512 needs secp521r1)");

@@ -10,30 +10,15 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "crypto_key.h"
 #include "vulnbus/crypto.h"
 
-/* In place of OpenSSL's own, which asks on the terminal. */
-static int
-no_passphrase(char *out, int size, int is_writing, void *arg)
-{
-	(void)out;
-	(void)size;
-	(void)is_writing;
-	(void)arg;
-	return -1;
-}
-
-/* P-521 alone (RFC 8725 section 3.1), and both halves of one pair. */
+/* Both halves of one pair. */
 static bool
 is_pair(EVP_PKEY *pkey)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
-	char group[32] = "";
-	size_t len;
-	const bool is_good = ctx != NULL && EVP_PKEY_is_a(pkey, "EC") &&
-			     EVP_PKEY_get_group_name(
-				 pkey, group, sizeof(group), &len) == 1 &&
-			     strcmp(group, "secp521r1") == 0 &&
+	const bool is_good = ctx != NULL && crypto_is_p521(pkey) &&
 			     EVP_PKEY_pairwise_check(ctx) == 1;
 
 	EVP_PKEY_CTX_free(ctx);
@@ -65,8 +50,8 @@ es512_private_from_pem(
 		       ? NULL
 		       : BIO_new_mem_buf(pem.data, (int)pem.len);
 	EVP_PKEY *pkey = bio == NULL ? NULL
-				     : PEM_read_bio_PrivateKey(
-					   bio, NULL, no_passphrase, NULL);
+				     : PEM_read_bio_PrivateKey(bio, NULL,
+					   crypto_no_passphrase, NULL);
 
 	BIO_free(bio);
 	ERR_clear_error();

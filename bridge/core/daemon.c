@@ -15,6 +15,8 @@
 #include "vulnbus/log.h"
 #include "vulnbus/version.h"
 
+#define KEYS_BYTES_MAX 8192
+
 static void
 print_usage(const char *service, FILE *out)
 {
@@ -174,6 +176,22 @@ daemon_end_within(uint32_t ms)
 {
 	signal(SIGALRM, end_now);
 	alarm((ms + 999) / 1000);
+}
+
+void
+daemon_say_reloaded(
+    const struct config *in_force, const struct config *loaded, const char *but)
+{
+	struct buffer keys;
+
+	LOG_INFO("configuration reloaded",
+	    LOG_INT("sources", (int64_t)loaded->source_count));
+	buffer_init(&keys, KEYS_BYTES_MAX);
+	config_name_fixed(in_force, loaded, but, &keys);
+	if (keys.len > 0)
+		LOG_WARN("some keys will change at a restart",
+		    LOG_VIEW("keys", buffer_view(&keys)));
+	buffer_clear(&keys);
 }
 
 void

@@ -64,7 +64,7 @@ accept_route(const struct config *config, const struct bindings *bindings,
 {
 	struct view source = VIEW(""), secret = VIEW("");
 
-	if (match(VIEW("/hooks/{source}/{secret}"), path, &source, &secret))
+	if (match(VIEW(BINDING_HOOK_PATH), path, &source, &secret))
 		return check_secret(
 		    bindings, source, secret, ACCEPT_HOOK, out_binding);
 	source = secret = VIEW("");

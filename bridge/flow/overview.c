@@ -84,8 +84,7 @@ print_fixed(const struct config *config, const struct binding *binding,
 	print_text(&out->fixed, "base_url", binding->base_url);
 	if (config->ingress.public_url == NULL)
 		return;
-	print_url(
-	    &out->fixed, "hook", config, name, "/hooks/{source}/{secret}");
+	print_url(&out->fixed, "hook", config, name, BINDING_HOOK_PATH);
 	if (how->proof == SOURCE_PROOF_JWS_ES512)
 		print_url(&out->fixed, "connector", config, name,
 		    config->ingress.connector_path);

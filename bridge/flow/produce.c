@@ -52,7 +52,7 @@ open_producer(
 		.client = "vulnbus-ingress",
 		.is_measured = true,
 		.on_delivery = on_delivery,
-		.is_patient = produce->config->ingress.spool.path != NULL,
+		.is_ordered = produce->config->ingress.spool.path != NULL,
 	};
 
 	return kafka_producer_open(&options, out, err);

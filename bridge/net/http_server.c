@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct http_server {
 	struct http_server_options options;
 	struct http_tls *tls; /* of new connections; NULL: plain HTTP */
 	pthread_mutex_t tls_lock;
+	atomic_bool is_last; /* each answer is its connection's last */
 	char address[ADDRESS_PORT_TEXT_BYTES];
 };
 
@@ -98,9 +100,13 @@ request_new(struct http_server *server, struct MHD_Connection *connection,
 static enum MHD_Result
 queue_answer(struct http_request *request)
 {
-	const enum MHD_Result result = MHD_queue_response(
-	    request->connection, request->code, request->response);
+	enum MHD_Result result;
 
+	if (request->response != NULL && atomic_load(&request->server->is_last))
+		MHD_add_response_header(
+		    request->response, "Connection", "close");
+	result = MHD_queue_response(
+	    request->connection, request->code, request->response);
 	MHD_destroy_response(request->response);
 	request->response = NULL;
 	return result;
@@ -314,6 +320,21 @@ http_server_renew_tls(struct http_server *server, struct http_tls *tls)
 	server->tls = http_tls_hold(tls);
 	pthread_mutex_unlock(&server->tls_lock);
 	http_tls_release(former);
+}
+
+void
+http_server_let_go(struct http_server *server)
+{
+	atomic_store(&server->is_last, true);
+}
+
+unsigned
+http_server_connections(const struct http_server *server)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(
+	    server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info == NULL ? 0 : info->num_connections;
 }
 
 const char *

@@ -11,6 +11,7 @@
 
 #include "vulnbus/log.h"
 
+#define MESSAGE_BYTES_DEFAULT 1000000 /* librdkafka CONFIGURATION.md */
 #define SCRAM_HINT                                                       \
 	"before librdkafka 2.6.1 Kafka 4.0 refuses SCRAM, whatever the " \
 	"password"
@@ -71,6 +72,21 @@ set(rd_kafka_conf_t *conf, const char *name, const char *value,
 	    RD_KAFKA_CONF_OK)
 		return STATUS_OK;
 	return error_set(err, STATUS_INVALID, "kafka: %s", why);
+}
+
+size_t
+kafka_message_bytes_max(const struct config *config)
+{
+	const struct config_pairs *properties = &config->kafka.properties;
+	int64_t most = MESSAGE_BYTES_DEFAULT, number;
+
+	for (size_t i = 0; i < properties->count; i++)
+		if (strcmp(properties->items[i].key, "message.max.bytes") ==
+			0 &&
+		    view_to_int(view_of(properties->items[i].value), &number) ==
+			STATUS_OK)
+			most = number;
+	return most > 0 ? (size_t)most : 0;
 }
 
 enum status

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kafka_producer_state.h"
+
 static rd_kafka_headers_t *
 headers_of(const rd_kafka_message_t *message, const struct kafka_header *more,
     size_t count)
@@ -73,12 +75,7 @@ kafka_forward_keep(struct kafka_producer *producer, const char *group_id,
 					   ? 0
 					   : strlen(notes[i].text);
 	}
-	do {
-		status = kafka_triage(
-		    rd_kafka_send_offsets_to_transaction(
-			kafka_producer_client(producer), list, group, -1),
-		    "send_offsets_to_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
+	status = kafka_producer_send_list(producer, list, group, err);
 	rd_kafka_topic_partition_list_destroy(list);
 	rd_kafka_consumer_group_metadata_destroy(group);
 	return status;

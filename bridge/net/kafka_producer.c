@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A door to librdkafka: producing and transactions. */
+ * A door to librdkafka: producing. */
 #include "vulnbus/kafka_producer.h"
 
 #include <librdkafka/rdkafka.h>
@@ -8,19 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulnbus/kafka_consumer.h"
+#include "kafka_producer_state.h"
 #include "vulnbus/kafka_statistics.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
 #define PURGE_STEP_MS 1000
 #define PURGE_MS      30000
-
-struct kafka_producer {
-	rd_kafka_t *client;
-	kafka_delivery_f *on_delivery;
-	void *arg;
-};
 
 static enum status
 status_of_report(rd_kafka_resp_err_t code)
@@ -38,17 +32,27 @@ status_of_report(rd_kafka_resp_err_t code)
 	}
 }
 
+/* librdkafka takes a batch that a broker refused for written when the broker
+ * takes the one behind it ("implicit ack"); but a broker that has not heard of
+ * the producer yet takes whatever comes first. What was really written has an
+ * offset. */
 static void
 on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
 	struct kafka_producer *producer = opaque;
+	const bool is_doubtful = message->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+				 message->offset < 0;
 
 	(void)client;
+	if (is_doubtful)
+		producer->has_doubt = true;
 	if (producer->on_delivery != NULL)
 		producer->on_delivery(message->_private,
 		    &(struct kafka_report){
-			.status = status_of_report(message->err),
-			.why = rd_kafka_err2str(message->err),
+			.status = is_doubtful ? STATUS_UNAVAILABLE
+					      : status_of_report(message->err),
+			.why = is_doubtful ? "no broker says where it is"
+					   : rd_kafka_err2str(message->err),
 			.topic = rd_kafka_topic_name(message->rkt),
 			.offset = message->offset,
 			.latency_us = rd_kafka_message_latency(message) },
@@ -82,9 +86,9 @@ configure(const struct kafka_producer_options *options,
 		{ "queue.buffering.max.kbytes", kibibytes },
 		{ "transactional.id", options->transactional_id },
 		{ "transaction.timeout.ms", is_transactional ? timeout : NULL },
-		{ "message.timeout.ms", options->is_patient ? "0" : NULL },
-		{ "delivery.report.only.error",
-		    options->is_failures_only ? "true" : NULL },
+		{ "message.timeout.ms", options->is_ordered ? "0" : NULL },
+		{ "max.in.flight.requests.per.connection",
+		    options->is_ordered ? "1" : NULL },
 		{ NULL, NULL },
 	};
 
@@ -110,6 +114,7 @@ kafka_producer_open(const struct kafka_producer_options *options,
 		return error_set(err, STATUS_NO_MEMORY, "kafka: no memory");
 	producer->on_delivery = options->on_delivery;
 	producer->arg = options->arg;
+	producer->transaction_ms = options->transaction_timeout_ms;
 	status = configure(options, &conf, err);
 	if (status != STATUS_OK)
 		goto out;
@@ -274,99 +279,6 @@ kafka_producer_is_fatal(struct kafka_producer *producer)
 
 	return rd_kafka_fatal_error(producer->client, why, sizeof(why)) !=
 	       RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-/* The order of the questions matters: a fatal error may also claim to want
- * an abort, and only what is neither may be retried. */
-enum status
-kafka_triage(
-    struct rd_kafka_error_s *error, const char *what, struct error *err)
-{
-	enum status status = STATUS_FATAL;
-
-	if (error == NULL)
-		return STATUS_OK;
-	if (rd_kafka_error_is_fatal(error))
-		status = STATUS_FATAL;
-	else if (rd_kafka_error_txn_requires_abort(error))
-		status = STATUS_ABORTED;
-	else if (rd_kafka_error_is_retriable(error))
-		status = STATUS_UNAVAILABLE;
-	error_set(
-	    err, status, "kafka: %s: %s", what, rd_kafka_error_string(error));
-	rd_kafka_error_destroy(error);
-	return status;
-}
-
-enum status
-kafka_producer_begin_session(
-    struct kafka_producer *producer, uint32_t ms, struct error *err)
-{
-	const int64_t until_ms = clock_steady_ms() + ms;
-	enum status status;
-
-	do {
-		status = kafka_triage(
-		    rd_kafka_init_transactions(producer->client, (int)ms),
-		    "init_transactions", err);
-	} while (status == STATUS_UNAVAILABLE && clock_steady_ms() < until_ms);
-	return status;
-}
-
-enum status
-kafka_producer_begin(struct kafka_producer *producer, struct error *err)
-{
-	return kafka_triage(rd_kafka_begin_transaction(producer->client),
-	    "begin_transaction", err);
-}
-
-enum status
-kafka_producer_send_positions(struct kafka_producer *producer,
-    struct kafka_consumer *consumer, const char *topic,
-    const struct kafka_position *positions, size_t count, struct error *err)
-{
-	rd_kafka_topic_partition_list_t *list =
-	    rd_kafka_topic_partition_list_new((int)count);
-	enum status status;
-
-	for (size_t i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(
-		    list, topic, positions[i].partition)
-		    ->offset = positions[i].next_offset;
-	do {
-		status = kafka_triage(
-		    rd_kafka_send_offsets_to_transaction(producer->client, list,
-			kafka_consumer_membership(consumer), -1),
-		    "send_offsets_to_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
-	rd_kafka_topic_partition_list_destroy(list);
-	return status;
-}
-
-enum status
-kafka_producer_commit(struct kafka_producer *producer, struct error *err)
-{
-	enum status status;
-
-	do {
-		status = kafka_triage(
-		    rd_kafka_commit_transaction(producer->client, -1),
-		    "commit_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
-	return status;
-}
-
-enum status
-kafka_producer_abort(struct kafka_producer *producer, struct error *err)
-{
-	enum status status;
-
-	do {
-		status = kafka_triage(
-		    rd_kafka_abort_transaction(producer->client, -1),
-		    "abort_transaction", err);
-	} while (status == STATUS_UNAVAILABLE);
-	return status;
 }
 
 struct rd_kafka_s *

@@ -73,7 +73,6 @@ replay_open(
 		.transactional_id = plan->group,
 		.transaction_timeout_ms =
 		    plan->config->enricher.transaction_timeout_ms,
-		.is_failures_only = true,
 		.on_delivery = on_failure,
 		.arg = replay,
 	    },

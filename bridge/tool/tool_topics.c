@@ -22,15 +22,6 @@ struct request {
 	struct acls_options acls;
 };
 
-static bool
-has_begun(const struct topics_found *found, const int32_t *counts)
-{
-	for (int i = 0; i < TOPIC_COUNT; i++)
-		if (counts[i] != found->states[i].partitions)
-			return true;
-	return false;
-}
-
 /* Like a daemon at its start; what was created a moment ago may take another
  * one until the brokers agree on it. */
 static enum status
@@ -51,8 +42,7 @@ create(
 		counted = kafka_topics_count(config, found->wanted, TOPIC_COUNT,
 		    ANSWER_MS, counts, &why);
 		if (status != STATUS_UNAVAILABLE ||
-		    clock_steady_ms() >= until_ms || counted != STATUS_OK ||
-		    !has_begun(found, counts))
+		    clock_steady_ms() >= until_ms || counted != STATUS_OK)
 			break;
 		poll(NULL, 0, RETRY_MS);
 	}

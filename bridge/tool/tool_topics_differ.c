@@ -8,9 +8,7 @@
 
 #include "vulnbus/tool_topics.h"
 
-/* librdkafka's CONFIGURATION.md, message.max.bytes. */
-#define MESSAGE_BYTES_DEFAULT 1000000
-#define HOUR_MS               3600000LL
+#define HOUR_MS 3600000LL
 
 /* What one look at a topic comes to: counted, or told as well. */
 struct look {
@@ -232,25 +230,10 @@ look_at_cleanup(struct look *look)
 	mend_config(look, "cleanup.policy", value);
 }
 
-static int64_t
-message_bytes_max(const struct config *config)
-{
-	const struct config_pairs *properties = &config->kafka.properties;
-	int64_t bytes = MESSAGE_BYTES_DEFAULT, number;
-
-	for (size_t i = 0; i < properties->count; i++)
-		if (strcmp(properties->items[i].key, "message.max.bytes") ==
-			0 &&
-		    view_to_int(view_of(properties->items[i].value), &number) ==
-			STATUS_OK)
-			bytes = number;
-	return bytes;
-}
-
 static void
 look_at_size(struct look *look)
 {
-	const int64_t should = message_bytes_max(look->config);
+	const int64_t should = (int64_t)kafka_message_bytes_max(look->config);
 	const int64_t is = look->state->batch_bytes_max;
 	char bytes[32];
 

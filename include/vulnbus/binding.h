@@ -8,6 +8,9 @@
 #include "vulnbus/crypto.h"
 #include "vulnbus/source.h"
 
+/* Where a webhook goes, in the manner of ingress.connector_path. */
+#define BINDING_HOOK_PATH "/hooks/{source}/{secret}"
+
 struct binding {
 	const struct config_source *config; /* borrowed */
 	const struct source *contract;

@@ -253,6 +253,13 @@ config_print_example(FILE *out);
 bool
 config_is_location(const char *property);
 
+/* Appends the names of the keys that differ and that a reload does not change,
+ * "ingress.listen, kafka.queue_size"; but none that begins with `but`, which
+ * are another program's. */
+void
+config_name_fixed(const struct config *in_force, const struct config *loaded,
+    const char *but, struct buffer *out);
+
 /* Whether clients made from either would be the same: kafka.properties and
  * what the files they name held. */
 bool

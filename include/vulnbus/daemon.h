@@ -19,6 +19,12 @@ enum status
 daemon_load(const char *path, daemon_check_f *check, struct config **out_config,
     struct error *err) MUST_CHECK;
 
+/* Logs that `loaded` took the place of `in_force`, and which keys have to wait
+ * for a restart; those that begin with `but` are another program's. */
+void
+daemon_say_reloaded(const struct config *in_force, const struct config *loaded,
+    const char *but);
+
 /* Reads -c FILE, --check-config, --version, --help, -v and the configuration.
  * Returns -1 to go on with *out_config, otherwise the exit status (sysexits):
  * 0, 64 usage, 66 no such file, 78 bad configuration. */

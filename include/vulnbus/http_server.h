@@ -57,6 +57,18 @@ http_server_address(const struct http_server *server);
 void
 http_server_renew_tls(struct http_server *server, struct http_tls *tls);
 
+/* From now on every answer is the last of its connection and says so
+ * (Connection: close, RFC 9112 section 9.6): a client that knows sends its next
+ * request elsewhere, one whose connection was merely closed may have sent it
+ * already. New connections are taken all the same. From any thread. */
+void
+http_server_let_go(struct http_server *server);
+
+/* How many connections are open now, idle ones too. From one thread alone:
+ * libmicrohttpd adds them up in a field of its own. */
+unsigned
+http_server_connections(const struct http_server *server);
+
 /* All suspended requests must have been answered. */
 void
 http_server_close(struct http_server **server);

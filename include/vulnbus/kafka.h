@@ -57,6 +57,10 @@ struct kafka_setting {
 struct rd_kafka_conf_s;
 struct rd_kafka_s;
 
+/* message.max.bytes of kafka.properties, or librdkafka's own. */
+size_t
+kafka_message_bytes_max(const struct config *config);
+
 /* `client` becomes client.id. The caller owns *out_conf. */
 enum status
 kafka_configure(const struct config *config, const char *client,

@@ -10,12 +10,11 @@
 struct kafka_producer;
 struct kafka_consumer;
 struct rd_kafka_s;
-struct rd_kafka_error_s;
 
-/* What became of one record. Only after STATUS_OK, when Kafka acknowledged it,
- * is it safe, at `offset`. STATUS_TOO_LARGE, STATUS_INVALID: the brokers refuse
- * it, and will again. STATUS_UNAVAILABLE: anything else; it may be there all
- * the same. */
+/* What became of one record. Only after STATUS_OK, when a broker said at which
+ * `offset` it is, is it safe. STATUS_TOO_LARGE, STATUS_INVALID: the brokers
+ * refuse it, and will again. STATUS_UNAVAILABLE: anything else; it may be there
+ * all the same. */
 struct kafka_report {
 	enum status status;
 	const char *why;
@@ -34,9 +33,11 @@ struct kafka_producer_options {
 	const char *client;
 	const char *transactional_id; /* NULL: no transactions */
 	uint32_t transaction_timeout_ms;
-	bool is_patient; /* records never time out, so they keep their order */
-	bool is_failures_only; /* on_delivery tells of nothing else */
-	bool is_measured;      /* kafka_statistics.h: it is polled all along */
+	/* Records never time out, and none overtakes one that is tried again.
+	 * It costs: of all partitions that a broker leads, one is served at a
+	 * time. */
+	bool is_ordered;
+	bool is_measured; /* kafka_statistics.h: it is polled all along */
 	kafka_delivery_f *on_delivery;
 	void *arg;
 };
@@ -84,8 +85,9 @@ kafka_producer_is_fatal(struct kafka_producer *producer);
 /* Transactions. STATUS_ABORTED: abort, then run the same work again.
  * STATUS_FATAL: the session is over (fenced by a newer instance, or worse).
  * STATUS_UNAVAILABLE from _begin_session: try again. The calls block until
- * the coordinator has answered: with other timeouts than infinite librdkafka
- * and the broker may come to disagree. */
+ * the coordinator has answered, or until it must have ended the transaction by
+ * itself: twice the transaction's timeout, and then STATUS_FATAL, for how it
+ * ended only another session can learn. */
 enum status
 kafka_producer_begin_session(
     struct kafka_producer *producer, uint32_t ms, struct error *err) MUST_CHECK;
@@ -102,6 +104,8 @@ kafka_producer_send_positions(struct kafka_producer *producer,
     const struct kafka_position *positions, size_t count,
     struct error *err) MUST_CHECK;
 
+/* Waits for the reports of all its records first: with one that is not
+ * certainly there nothing is committed, STATUS_ABORTED. */
 enum status
 kafka_producer_commit(
     struct kafka_producer *producer, struct error *err) MUST_CHECK;
@@ -111,14 +115,10 @@ kafka_producer_abort(
     struct kafka_producer *producer, struct error *err) MUST_CHECK;
 
 /* For the other doors to librdkafka: the client, which stays the producer's,
- * what an error of a transaction's call comes to (it is destroyed), and what
- * librdkafka's code for a record comes to (statuses of kafka_producer_send). */
+ * and what librdkafka's code for a record comes to (statuses of
+ * kafka_producer_send). */
 struct rd_kafka_s *
 kafka_producer_client(const struct kafka_producer *producer);
-
-enum status
-kafka_triage(struct rd_kafka_error_s *error, const char *what,
-    struct error *err) MUST_CHECK;
 
 enum status
 kafka_judge_send(int code, const char *topic, struct error *err) MUST_CHECK;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed path, from HTTP to Kafka's delivery report, beside a bare EVP_DigestVerify with a
-cached key: both in this run, on this machine, against a real Kafka.
+cached key; the unsigned path; what the enricher makes of scans and of a large export: all in this
+run, on this machine, against a real Kafka.
 
     make bench [BENCH_ARGS="--seconds 10"]
 
@@ -8,6 +9,7 @@ CPU is that of the ingress process alone (user and system, from /proc), the load
 broker run beside it on the same cores. Latency is therefore that of a full machine."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -20,9 +22,14 @@ sys.path.insert(0, str(HERE.parent / "system"))
 
 import kafka  # noqa: E402
 from daemons import BUILD, Source, Stack  # noqa: E402
+from vendor import Csv, Vendor  # noqa: E402
+from waiting import until  # noqa: E402
 
-TOKENS = 1000
+WEBHOOKS = 1000
 CONNECTIONS = (1, 16, 64)
+BODY_BYTES = 650
+SCANS = 2000
+ROWS = 500_000
 
 
 def cpu_seconds(pid):
@@ -44,12 +51,12 @@ def bare(folder, seconds):
     return float(done.stdout)
 
 
-def load(stack, source, folder, connections, seconds):
+def load(stack, source, webhooks, connections, seconds):
     """One run: (answers, others, seconds, p50 us, p99 us, CPU us per answer, RSS MiB)."""
     port = stack.ingress.address()[1]
     pid = stack.ingress.process.pid
     before = cpu_seconds(pid)
-    done = subprocess.run([BUILD / "bench-load", str(port), source.path, folder / "tokens",
+    done = subprocess.run([BUILD / "bench-load", str(port), source.path, webhooks,
                            str(connections), str(seconds)], capture_output=True, text=True,
                           check=True)
     # Records still on their way are paid for too.
@@ -61,12 +68,57 @@ def load(stack, source, folder, connections, seconds):
 
 def make_tokens(source, folder):
     """A file of signed webhooks, one a line."""
-    print(f"signing {TOKENS} webhooks", flush=True)
+    print(f"signing {WEBHOOKS} webhooks", flush=True)
     with open(folder / "tokens", "w") as tokens:
-        for number in range(TOKENS):
+        for number in range(WEBHOOKS):
             print(source.token(id=str(number), kind="scan", status="done", assetId="1",
                                assetType="site", attemptNumber=1, isAdHoc=True), file=tokens)
     return folder / "tokens"
+
+
+def make_bodies(folder):
+    """A file of unsigned webhooks as Probely documents them, one a line."""
+    name = Path(__file__).parents[1] / "system/documented/probely.json"
+    document = next(each["document"] for each in json.loads(name.read_text())["notifications"]
+                    if each["document"]["event_type"] == "scan_completed")
+    with open(folder / "bodies", "w") as bodies:
+        for number in range(WEBHOOKS):
+            body = json.dumps(document | {"id": f"event-{number:06}"})
+            print(body + " " * (BODY_BYTES - len(body)), file=bodies)
+    return folder / "bodies"
+
+
+def peak_mib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def report_enricher(stack, source):
+    """From notification to record; the vendor's answers are made by a Python process beside it."""
+    pid = stack.enricher.process.pid
+    print(f"\nenricher, idle: {resident_mib(pid):.1f} MiB RSS", flush=True)
+    before = cpu_seconds(pid)
+    names = []
+    for number in range(SCANS):
+        source.stub.scan(str(number))
+        names.append(stack.notify(source, id=str(number), kind="scan", status="done"))
+    began = time.monotonic()
+    stack.tap.wait("scans", SCANS, 120)
+    used = cpu_seconds(pid) - before
+    print(f"{SCANS} scans: the last {time.monotonic() - began:.1f} s behind its webhook, "
+          f"{used * 1e6 / SCANS:.0f} us CPU each")
+    file = Csv(ROWS, bom=True)
+    size = file.sums[0]
+    source.stub.export("1000000", file)
+    before, began = cpu_seconds(pid), time.monotonic()
+    stack.notify(source, id="1000000", kind="export", status="done")
+    until(lambda: stack.tap.length("exports"), "the manifest", 600, 0.1)
+    took, used = time.monotonic() - began, cpu_seconds(pid) - before
+    print(f"export of {ROWS} rows, {size / 1e6:.1f} MB: {took:.1f} s, {ROWS / took:.0f} rows/s, "
+          f"{size / took / 1e6:.1f} MB/s; {used * 1e6 / ROWS:.1f} us CPU a row, "
+          f"{size / used / 1e6:.1f} MB per CPU-s; RSS at most {peak_mib(pid):.1f} MiB")
 
 
 def main():
@@ -78,34 +130,58 @@ def main():
         found = kafka.foreign()
         broker = kafka.ForeignBroker(found) if found else kafka.Broker(folder / "broker")
         broker.start()
-        source = Source()
-        (folder / "key.pem").write_text(source.stub.signer.pem)
-        make_tokens(source, folder)
-        source.settings = {"signature": {"key_files": [str(folder / "key.pem")]}}
-        stack = Stack(broker, folder / "stack", [source])
+        signed = Source()
+        unsigned = Source("web", "probely", Vendor(word="JWT"))
+        (folder / "key.pem").write_text(signed.stub.signer.pem)
+        signed.settings = {"signature": {"key_files": [str(folder / "key.pem")]}}
+        stack = Stack(broker, folder / "stack", [signed, unsigned])
         try:
             stack.start(enricher=False)
-            report(stack, source, folder, seconds)
+            print(f"ingress, idle: {resident_mib(stack.ingress.process.pid):.1f} MiB RSS")
+            is_good = report_signed(stack, signed, folder, seconds)
+            is_good &= report_unsigned(stack, unsigned, folder, seconds)
+        finally:
+            stack.close()
+        stack = Stack(broker, folder / "enriched", [Source()])
+        try:
+            stack.start()
+            report_enricher(stack, stack.sources[0])
         finally:
             stack.close()
             broker.stop()
+    if not is_good:
+        sys.exit("some answers were not 202")
 
 
-def report(stack, source, folder, seconds):
-    load(stack, source, folder, 16, 2)  # warm: JIT of the broker, caches
+def report_signed(stack, source, folder, seconds):
+    tokens = make_tokens(source, folder)
+    load(stack, source, tokens, 16, 2)  # warm: JIT of the broker, caches
     floors, rows = [bare(folder, 2)], []
     for connections in CONNECTIONS:
-        rows.append((connections, *load(stack, source, folder, connections, seconds)))
+        rows.append((connections, *load(stack, source, tokens, connections, seconds)))
         floors.append(bare(folder, 2))
     floor = sum(floors) / len(floors)
     print(f"\nbare EVP_DigestVerify, cached key: {floor:.1f} us CPU "
           f"(runs: {', '.join(f'{f:.1f}' for f in floors)})\n")
+    print("signed")
     print("connections  answers/s  other than 202  CPU us/event  ratio  p50 ms  p99 ms  RSS MiB")
     for connections, answers, others, took, p50, p99, cpu, rss in rows:
         print(f"{connections:11d}  {answers / took:9.0f}  {others:14.0f}  {cpu:12.1f}  "
               f"{cpu / floor:5.2f}  {p50 / 1000:6.2f}  {p99 / 1000:6.2f}  {rss:7.1f}")
-    if any(row[2] for row in rows):
-        sys.exit("some answers were not 202")
+    return not any(row[2] for row in rows)
+
+
+def report_unsigned(stack, source, folder, seconds):
+    bodies = make_bodies(folder)
+    load(stack, source, bodies, 64, 4)  # warm
+    rows = [(connections, *load(stack, source, bodies, connections, seconds))
+            for connections in CONNECTIONS]
+    print(f"\nunsigned, bodies of {BODY_BYTES} bytes")
+    print("connections  answers/s  other than 202  CPU us/event  per CPU-s  p50 ms  p99 ms  RSS MiB")
+    for connections, answers, others, took, p50, p99, cpu, rss in rows:
+        print(f"{connections:11d}  {answers / took:9.0f}  {others:14.0f}  {cpu:12.1f}  "
+              f"{1e6 / cpu:9.0f}  {p50 / 1000:6.2f}  {p99 / 1000:6.2f}  {rss:7.1f}")
+    return not any(row[2] for row in rows)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A load of signed webhooks over keep-alive connections: each connection sends
- * its next request when the answer to the last one is in. Prints one line:
- * answers, other answers than 202, seconds, p50, p99 and the longest in
- * microseconds.
+ * A load of webhooks over keep-alive connections: each connection sends its
+ * next request when the answer to the last one is in. A line of WEBHOOKS is a
+ * token, or the body of an unsigned webhook. Prints one line: answers, other
+ * answers than 202, seconds, p50, p99 and the longest in microseconds.
  *
- * usage: bench-load PORT PATH TOKENS CONNECTIONS SECONDS */
+ * usage: bench-load PORT PATH WEBHOOKS CONNECTIONS SECONDS */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TOKENS_MAX      4096
+#define WEBHOOKS_MAX    4096
 #define CONNECTIONS_MAX 1024
 #define SAMPLES_MAX     4000000
 
@@ -27,8 +28,8 @@ struct connection {
 	size_t len;
 };
 
-static char *requests[TOKENS_MAX];
-static size_t request_lens[TOKENS_MAX];
+static char *requests[WEBHOOKS_MAX];
+static size_t request_lens[WEBHOOKS_MAX];
 static size_t request_count;
 static size_t next_request;
 static float samples[SAMPLES_MAX];
@@ -50,30 +51,45 @@ die(const char *what)
 	exit(1);
 }
 
-static void
-read_tokens(const char *path, const char *target)
+/* The request of one line. */
+static char *
+request_of(const char *line, const char *target)
 {
-	static const char body[] =
+	static const char shown[] =
 	    "{\"id\":\"1\",\"kind\":\"scan\",\"status\":\"done\"}";
+	const bool is_signed = line[0] != '{';
+	const char *body = is_signed ? shown : line;
+	char *text = NULL;
+
+	if (asprintf(&text,
+		"POST %s HTTP/1.1\r\nHost: localhost\r\n"
+		"Content-Type: application/json\r\n"
+		"%s%s%sContent-Length: %zu\r\n\r\n%s",
+		target,
+		is_signed ? "X-Signature: 'ES512 /api/webhook.key\r\n"
+			    "Authorization: Signed "
+			  : "",
+		is_signed ? line : "", is_signed ? "\r\n" : "", strlen(body),
+		body) < 0)
+		die("asprintf");
+	return text;
+}
+
+static void
+read_webhooks(const char *path, const char *target)
+{
 	FILE *file = fopen(path, "r");
 	char *line = NULL;
 	size_t size = 0;
 
 	if (file == NULL)
 		die(path);
-	while (request_count < TOKENS_MAX && getline(&line, &size, file) > 0) {
-		char *text = NULL;
-		int len;
-
+	while (
+	    request_count < WEBHOOKS_MAX && getline(&line, &size, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		len = asprintf(&text,
-		    "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-		    "Content-Type: application/json\r\n"
-		    "X-Signature: 'ES512 /api/webhook.key\r\n"
-		    "Authorization: Signed %s\r\nContent-Length: %zu\r\n\r\n%s",
-		    target, line, sizeof(body) - 1, body);
-		requests[request_count] = text;
-		request_lens[request_count++] = (size_t)len;
+		requests[request_count] = request_of(line, target);
+		request_lens[request_count] = strlen(requests[request_count]);
+		request_count++;
 	}
 	fclose(file);
 	free(line);
@@ -147,7 +163,7 @@ main(int argc, char **argv)
 
 	if (argc != 6)
 		return 64;
-	read_tokens(argv[3], argv[2]);
+	read_webhooks(argv[3], argv[2]);
 	count = strtol(argv[4], NULL, 10);
 	seconds = strtod(argv[5], NULL);
 	if (count < 1 || count > CONNECTIONS_MAX || request_count == 0)

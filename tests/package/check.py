@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The package in clean Debian systems: built in one, installed in another, started there as the
-units say, a webhook sent, its record read, and all of it taken away again.
+"""The package in clean Debian systems: built in one, installed in another, started there by hand
+and then by a systemd that is booted there, webhooks sent, their records read, and all of it taken
+away again.
 
     make check-package [RELEASES="bookworm trixie"]
 
@@ -171,39 +172,10 @@ class Supervisor:
         self.path.unlink()
 
 
-def configure(root, broker, source, prefix):
-    """As an operator would, with secrets in the packaged place."""
-    from daemons import yaml
-    etc = root.path / "etc/vulnbus"
-    group = grp_of(root)
-    for name, text in (("hook", source.secret), ("token", source.stub.token)):
-        path = etc / "secrets" / name
-        path.write_text(text + "\n")
-        path.chmod(0o640)
-        os.chown(path, 0, group)
-    (etc / "vulnbus.yaml").write_text(yaml({
-        "kafka": {"bootstrap_servers": broker.bootstrap},
-        "topics": {"prefix": prefix, "partitions": 2, "replication_factor": 1},
-        "ingress": {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0",
-                    "state_dir": "/var/lib/vulnbus",
-                    "spool": {"path": "/var/lib/vulnbus/spool.db"}},
-        "enricher": {"admin": "127.0.0.1:0", "group_id": f"{prefix}-enricher"},
-        "sources": [{"name": source.name, "vendor": source.vendor, "base_url": source.stub.url,
-                     "hook": {"secret": "${file:/etc/vulnbus/secrets/hook}"},
-                     "api": {"token": "${file:/etc/vulnbus/secrets/token}"}}]}))
-
-
-def grp_of(root):
-    for line in (root.path / "etc/group").read_text().splitlines():
-        if line.startswith("vulnbus:"):
-            return int(line.split(":")[2])
-    raise roots.Failed("no group vulnbus")
-
-
 def check_runs(root, broker, folder):
     """Webhooks signed by two libraries become records, by the packaged daemons."""
-    import requests
     from daemons import Daemon, Source
+    from operate import check_record, configure, post
     from reader import Tap
 
     class Installed(Daemon):
@@ -216,7 +188,7 @@ def check_runs(root, broker, folder):
 
     folder.mkdir(parents=True, exist_ok=True)
     source, prefix = Source(), f"test-{secrets.token_hex(4)}"
-    configure(root, broker, source, prefix)
+    configure(root, broker, [source], prefix)
     root.run("vulnbus", "check-config", user="vulnbus")
     root.run("vulnbus", "topics", "--create", user="vulnbus")
     daemons = [Installed(name) for name in DAEMONS]
@@ -227,16 +199,9 @@ def check_runs(root, broker, folder):
             daemon.supervisor.told("READY=1")
         signers = [source.stub.signer.token, source.stub.signer.token_of_jwcrypto]
         for number, sign in enumerate(signers, 1):
-            source.stub.scan(number, asset={"id": 7, "type": "website"})
-            source.stub.website(7)
-            token = sign({"iat": int(time.time()), "kind": "scan", "id": number,
-                          "status": "done", "attemptNumber": 1})
-            answer = requests.post(daemons[0].url() + source.path, data=b"{}", timeout=30,
-                                   headers={"Authorization": f"Signed {token}",
-                                            "Content-Type": "application/json"})
-            assert answer.status_code == 202, answer.text
-            record = tap.one("scans", within=60, event_id=f"{source.name}:scan:{number}:1:done")
-            assert record.value["scan"]["status"] == "completed", record
+            answer = post(daemons[0].url(), source, number, sign)
+            assert answer == 202, f"the ingress answered {answer}"
+            check_record(tap, source, number)
         read = root.run("vulnbus", "tail", "-n", len(signers), "--json", "scans", user="vulnbus")
         assert len(read.splitlines()) == len(signers), read
         for daemon in daemons:
@@ -260,10 +225,21 @@ def check_runs(root, broker, folder):
     assert rights(root, "/var/lib/vulnbus")[0] == "drwxr-x---"
 
 
+def check_booted(release, root, broker, folder):
+    """By its own systemd, which a folder to build in does without."""
+    from units import check_units
+    root.run(*INSTALL, "install", "systemd-sysv", "dbus")
+    root.run("apt-get", "clean")
+    root.leave()
+    check_units(release, root, broker, folder)
+    root.enter()
+
+
 # --- take away ---------------------------------------------------------------
 
 def check_taken_away(root, package):
     """Installing again changes nothing of the operator's; removing leaves it, purging does not."""
+    root.mount("--bind", package.parent, at="src")
     config = root.path / "etc/vulnbus/vulnbus.yaml"
     before = config.read_text()
     (root.path / "etc/vulnbus").chmod(0o755)   # an operator's decision
@@ -286,11 +262,14 @@ def check(release, broker, again):
     began = time.monotonic()
     package = build(release, again)
     root = install(release, package)
+    logs = FOLDER / f"{release}-logs"
     try:
         check_installed(root)
         say(release, "run")
-        check_runs(root, broker, FOLDER / f"{release}-logs")
+        check_runs(root, broker, logs)
         root.run("vulnbus", "demo", "--rows", "50", user="nobody:nogroup")
+        say(release, "boot")
+        check_booted(release, root, broker, logs)
         say(release, "remove and purge")
         check_taken_away(root, package)
     finally:

@@ -294,13 +294,13 @@ class Stack:
     def close(self):
         """Ends everything; says what went wrong only after that."""
         failures = []
+        self.session.close()     # an ingress waits for who keeps a connection
         for daemon in (self.ingress, self.enricher):
             try:
                 daemon.stop()
             except AssertionError as failure:
                 failures.append(str(failure))
         self.tap.close()
-        self.session.close()
         for source in self.sources:
             source.stub.down()
         assert not failures, "\n".join(failures)

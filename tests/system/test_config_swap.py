@@ -151,6 +151,19 @@ def test_a_rotated_hook_secret_is_taken_and_the_old_one_refused(pod):
     assert all(daemon.process.poll() is None for daemon in place.daemons)
 
 
+def test_what_waits_for_a_restart_is_named(pod):
+    source = Source()
+    place = pod(source)
+    place.made.settings |= {"topics": {"ocsf": True}, "ingress": {"retry_after": "9s", "threads": 3},
+                            "enricher": {"drain_within": "9s", "max_row": "100KiB"}}
+    place.write()
+    place.reloaded(1)
+    told = [[line["keys"] for line in daemon.lines() if "change at a restart" in line["message"]]
+            for daemon in place.daemons]
+    assert told == [["topics.ocsf, ingress.threads"], ["topics.ocsf, enricher.drain_within"]]
+    place.enriched(source)
+
+
 def test_a_broken_configuration_is_said_once_and_then_mended(pod):
     source = Source()
     place = pod(source)

@@ -24,7 +24,7 @@ from confluent_kafka.admin import (
 
 import kafka
 from daemons import Source, Stack
-from proxy import API_VERSIONS, INIT_PRODUCER_ID, METADATA, Proxy
+from proxy import API_VERSIONS, INIT_PRODUCER_ID, METADATA, Proxy, broker_behind
 from reader import murmur2
 from waiting import until
 
@@ -38,12 +38,8 @@ SETTINGS = {"ingress": {"answer_within": f"{ANSWER_WITHIN:g}s"}}
 # The events of a test are told apart by their numbers.
 numbers = itertools.count(1)
 
-# One node that also listens where only the proxy goes, and that knows permissions. Who is silent
-# for three seconds is out.
+# It knows permissions, and who is silent for three seconds is out.
 MORE = """\
-listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://{proxy}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 broker.session.timeout.ms=3000
@@ -129,16 +125,12 @@ class Callers:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    seat, behind = kafka.free_ports(2), kafka.free_ports(1)[0]
-    proxy = Proxy(behind)
     cluster = kafka.new_cluster_id()
-    made = kafka.Broker(tmp_path_factory.mktemp("deadlines") / "broker", seats=[seat], cluster=cluster,
-                        more=MORE.format(port=seat[0], controller=seat[1], behind=behind,
-                                         proxy=proxy.address))
-    made.proxy, made.cluster, made.controller = proxy, cluster, seat[1]
+    made = broker_behind(tmp_path_factory.mktemp("deadlines") / "broker", MORE, cluster)
+    made.cluster = cluster
     made.start()
     yield made
-    proxy.down()
+    made.proxy.down()
     made.kill()
 
 

@@ -2,6 +2,7 @@
 """Kafka goes away and comes back: answers in time, nothing promised is lost, nothing restarted."""
 
 import json
+import signal
 import threading
 import time
 
@@ -148,6 +149,32 @@ def test_a_transaction_that_does_not_end_is_seen(site, broker):
     broker.thaw()
     until(lambda: site.enricher.metric("vulnbus_kafka_up") == 1, "and its end", 30)
     until(lambda: site.enricher.metric("vulnbus_events_done_total") == 1, "done", 30)
+
+
+@pytest.mark.timeout(180)
+def test_a_transaction_that_does_not_end_keeps_no_other_configuration_out(site, broker):
+    """Another one may be what mends it: new credentials, say."""
+    site.enricher.stop()
+    site.settings["enricher"] = {"transaction_timeout": "2s"}
+    site.write()
+    site.enricher.start()
+    path = site.source.stub.scan("1")
+    site.source.stub.script(path, Reply(delay=0.5, body=json.dumps(site.source.stub.items[path]).encode()))
+    name = site.notify(site.source, id="1", kind="scan", status="done")
+    until(lambda: site.source.stub.calls(path), "the vendor is asked")
+    broker.freeze()
+    until(lambda: site.enricher.metric("vulnbus_kafka_up") == 0, "it is stuck", 20)
+    site.sources.append(Source("another"))
+    site.write()
+    site.enricher.process.send_signal(signal.SIGHUP)
+    until(lambda: any(line["message"] == "configuration reloaded" for line in site.enricher.lines()),
+          "it is reloaded all the same", 90)
+    broker.thaw()
+    site.tap.one("scans", 60, event_id=name)
+    until(site.enricher.ready, "it is well again", 60)
+    site.source.stub.scan("2")
+    site.tap.one("scans", 60, event_id=site.notify(site.source, id="2", kind="scan", status="done"))
+    assert len(site.tap.find("scans", event_id=name)) == 1
 
 
 def test_both_start_without_kafka_and_are_ready_when_it_comes(broker, tmp_path):

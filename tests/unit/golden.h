@@ -6,7 +6,11 @@
 #define GOLDEN_H
 
 #include "check.h"
+
+#include <dirent.h>
+
 #include "vulnbus/json.h"
+#include "vulnbus/source.h"
 
 #define VENDORS          "tests/unit/vendors"
 #define GOLDEN_NODES_MAX 2000
@@ -31,6 +35,35 @@ read_text(const char *path, const char *suffix, struct buffer *out)
 	fclose(file);
 	assert_status(buffer_status(out), STATUS_OK);
 	return true;
+}
+
+static inline int
+golden_is_file(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Every file of every vendor, in order; a vendor without files fails. */
+static inline void
+golden_each_file(
+    void (*visit)(const char *vendor, const char *name, void *arg), void *arg)
+{
+	for (size_t i = 0; source_all[i] != NULL; i++) {
+		const char *vendor = source_all[i]->name;
+		struct dirent **entries = NULL;
+		char folder[128];
+		int count;
+
+		snprintf(folder, sizeof(folder), VENDORS "/%s", vendor);
+		count = scandir(folder, &entries, golden_is_file, alphasort);
+		if (count <= 0)
+			fail_msg("%s: no files", folder);
+		for (int k = 0; k < count; k++) {
+			visit(vendor, entries[k]->d_name, arg);
+			free(entries[k]);
+		}
+		free(entries);
+	}
 }
 
 /* NULL when there is no such file. */

@@ -159,11 +159,48 @@ the_whole_example_is_read_back(void **state)
 	config_free(c);
 }
 
+static void
+what_waits_for_a_restart_is_named(void **state)
+{
+	struct config *was = parse(K "ingress: {listen: a:1}\n");
+	struct config *is = parse(
+	    "kafka: {bootstrap_servers: c:9092, properties: {a: b}}\n"
+	    "topics: {ocsf: true, format: json, partitions: 9}\n"
+	    "reload: {every: 1m}\n"
+	    "ingress: {listen: a:2, retry_after: 9s, state_dir: /s,"
+	    " spool: {path: /f}}\n"
+	    "enricher: {drain_within: 1m, max_row: 9KiB}\n"
+	    "sources:\n" S("one", ""));
+	struct buffer names;
+
+	(void)state;
+	buffer_init(&names, 1000);
+	config_name_fixed(was, is, "enricher.", &names);
+	buffer_append(&names, "", 1);
+	assert_string_equal(names.data,
+	    "kafka.bootstrap_servers, topics.format, topics.ocsf, "
+	    "topics.partitions, ingress.listen, ingress.state_dir, "
+	    "ingress.spool.path");
+	buffer_reset(&names);
+	config_name_fixed(is, was, "ingress.", &names);
+	buffer_append(&names, "", 1);
+	assert_string_equal(names.data,
+	    "kafka.bootstrap_servers, topics.format, topics.ocsf, "
+	    "topics.partitions, enricher.drain_within");
+	buffer_reset(&names);
+	config_name_fixed(was, was, "", &names);
+	assert_int_equal(names.len, 0);
+	buffer_clear(&names);
+	config_free(was);
+	config_free(is);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_printed_is_read_back),
+		cmocka_unit_test(what_waits_for_a_restart_is_named),
 		cmocka_unit_test(secrets_are_printed_masked),
 		cmocka_unit_test(the_example_is_read_back),
 		cmocka_unit_test(the_whole_example_is_read_back),

@@ -8,8 +8,6 @@
  * The system tests hold the same files against the OCSF schema. */
 #include "golden.h"
 
-#include <dirent.h>
-
 #include "vulnbus/ocsf.h"
 #include "vulnbus/source.h"
 
@@ -298,12 +296,6 @@ another_vendor_is_projected_too(void **state)
 	event_clear(&event);
 }
 
-static int
-is_file(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 static void
 add_case(const char *vendor, const char *name, const char *suffix)
 {
@@ -327,25 +319,20 @@ add_case(const char *vendor, const char *name, const char *suffix)
 }
 
 static void
-find_cases(void)
+add_cases(const char *vendor, const char *name, void *arg)
 {
-	for (size_t i = 0; source_all[i] != NULL; i++) {
-		char folder[128];
-		struct dirent **entries = NULL;
-		int count;
+	(void)arg;
+	add_case(vendor, name, ".record.json");
+	add_case(vendor, name, ".free-text.json");
+}
 
-		snprintf(
-		    folder, sizeof(folder), VENDORS "/%s", source_all[i]->name);
-		count = scandir(folder, &entries, is_file, alphasort);
-		for (int k = 0; k < count; k++) {
-			add_case(source_all[i]->name, entries[k]->d_name,
-			    ".record.json");
-			add_case(source_all[i]->name, entries[k]->d_name,
-			    ".free-text.json");
-			free(entries[k]);
-		}
-		free(entries);
-	}
+static void
+count_golden(const char *vendor, const char *name, void *arg)
+{
+	size_t *goldens = arg;
+
+	(void)vendor;
+	*goldens += strstr(name, ".ocsf.json") != NULL;
 }
 
 /* A golden without its record would never be looked at. */
@@ -355,21 +342,7 @@ every_golden_belongs_to_a_case(void **state)
 	size_t goldens = 0, known = 0;
 
 	(void)state;
-	for (size_t i = 0; source_all[i] != NULL; i++) {
-		char folder[128];
-		struct dirent **entries = NULL;
-		int count;
-
-		snprintf(
-		    folder, sizeof(folder), VENDORS "/%s", source_all[i]->name);
-		count = scandir(folder, &entries, is_file, alphasort);
-		for (int k = 0; k < count; k++) {
-			goldens += strstr(entries[k]->d_name, ".ocsf.json") !=
-				   NULL;
-			free(entries[k]);
-		}
-		free(entries);
-	}
+	golden_each_file(count_golden, &goldens);
 	for (size_t i = 0; i < case_count; i++)
 		known += cases[i].has_golden;
 	assert_true(goldens >= 20);
@@ -388,7 +361,7 @@ main(void)
 	};
 	static struct CMUnitTest tests[CASES_MAX + COUNT(fixed)];
 
-	find_cases();
+	golden_each_file(add_cases, NULL);
 	memcpy(tests, fixed, sizeof(fixed));
 	for (size_t i = 0; i < case_count; i++)
 		tests[COUNT(fixed) + i] = (struct CMUnitTest){

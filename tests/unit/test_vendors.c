@@ -12,8 +12,6 @@
  * Adding a case is adding files. */
 #include "golden.h"
 
-#include <dirent.h>
-
 #include "vulnbus/authenticate.h"
 #include "vulnbus/normalise.h"
 #include "vulnbus/prose.h"
@@ -290,18 +288,13 @@ check_case(void **state)
 
 /* --- the tables -------------------------------------------------------- */
 
-static int
-is_file(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 static void
-add_case(const char *vendor, const char *name)
+add_case(const char *vendor, const char *name, void *arg)
 {
 	struct vendor_case *c = &cases[case_count];
 	const char *suffix = strstr(name, ".in.json");
 
+	(void)arg;
 	if (suffix == NULL || case_count == CASES_MAX)
 		return;
 	snprintf(c->vendor, sizeof(c->vendor), "%s", vendor);
@@ -311,22 +304,17 @@ add_case(const char *vendor, const char *name)
 }
 
 static void
-find_cases(void)
+assert_has_case(const char *vendor, const char *name, void *arg)
 {
-	for (size_t i = 0; source_all[i] != NULL; i++) {
-		char folder[128];
-		struct dirent **entries = NULL;
-		int count;
+	struct buffer text;
+	char path[600];
 
-		snprintf(
-		    folder, sizeof(folder), VENDORS "/%s", source_all[i]->name);
-		count = scandir(folder, &entries, is_file, alphasort);
-		for (int k = 0; k < count; k++) {
-			add_case(source_all[i]->name, entries[k]->d_name);
-			free(entries[k]);
-		}
-		free(entries);
-	}
+	(void)arg;
+	snprintf(path, sizeof(path), "%s/%.*s", vendor, (int)strcspn(name, "."),
+	    name);
+	if (!read_text(path, ".in.json", &text))
+		fail_msg("%s/%s: no case", vendor, name);
+	buffer_clear(&text);
 }
 
 /* A misspelt file would be a case that never runs. */
@@ -334,29 +322,7 @@ static void
 every_file_belongs_to_a_case(void **state)
 {
 	(void)state;
-	for (size_t i = 0; source_all[i] != NULL; i++) {
-		char folder[128];
-		struct dirent **entries = NULL;
-		int count;
-
-		snprintf(
-		    folder, sizeof(folder), VENDORS "/%s", source_all[i]->name);
-		count = scandir(folder, &entries, is_file, alphasort);
-		assert_true(count > 0);
-		for (int k = 0; k < count; k++) {
-			char path[600];
-			const char *name = entries[k]->d_name;
-			struct buffer text;
-
-			snprintf(path, sizeof(path), "%s/%.*s",
-			    source_all[i]->name, (int)strcspn(name, "."), name);
-			if (!read_text(path, ".in.json", &text))
-				fail_msg("%s/%s: no case", folder, name);
-			buffer_clear(&text);
-			free(entries[k]);
-		}
-		free(entries);
-	}
+	golden_each_file(assert_has_case, NULL);
 }
 
 static void
@@ -463,7 +429,7 @@ main(void)
 	};
 	static struct CMUnitTest tests[CASES_MAX + COUNT(fixed)];
 
-	find_cases();
+	golden_each_file(add_case, NULL);
 	memcpy(tests, fixed, sizeof(fixed));
 	for (size_t i = 0; i < case_count; i++)
 		tests[COUNT(fixed) + i] = (struct CMUnitTest){
