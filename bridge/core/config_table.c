@@ -96,7 +96,7 @@ const struct config_key config_keys[] = {
 	/* sandbox */
 	{ "sandbox", SANDBOX(config, sandbox),
 	  .fallback = "best-effort", .choices = sandboxes,
-	  .prose = "Whether the daemons give up what they never do, by Landlock and seccomp: where the kernel can, or not at all where it cannot." },
+	  .prose = "Whether the daemons give up what they never do (Landlock, seccomp, core dumps): as far as the kernel can, or they do not start where it cannot; files in folders that were not named at the start are there after a restart." },
 	/* ingress */
 	{ "ingress.listen", ADDRESS(config, ingress.listen),
 	  .fallback = "0.0.0.0:8080",
