@@ -15,11 +15,9 @@
 #include "vulnbus/crypto.h"
 #include "vulnbus/secret.h"
 
-#define NEEDLE_BYTES     32
-#define MASK             0x5a
-#define CHUNK_BYTES      65536
-/* A sanitizer's own are terabytes. */
-#define REGION_BYTES_MAX (256ul << 20)
+#define NEEDLE_BYTES 32
+#define MASK         0x5a
+#define CHUNK_BYTES  65536
 
 /* Masked, or it would find itself. */
 static unsigned char masked[NEEDLE_BYTES];
@@ -103,8 +101,7 @@ look(void)
 			to = b;
 			may_read = may;
 		}
-		if (strncmp(line, "VmFlags:", 8) != 0 || may_read != 'r' ||
-		    to - from > REGION_BYTES_MAX)
+		if (strncmp(line, "VmFlags:", 8) != 0 || may_read != 'r')
 			continue;
 		*(strstr(line, " dd ") != NULL ? &found.kept : &found.dumped) +=
 		    count_in_region(memory, from, to);
@@ -114,11 +111,26 @@ look(void)
 	return found;
 }
 
+/* A sanitizer's runtime is bound lazily, which spills registers, and has memory
+ * by the terabyte: there, it looks for what it looks for. */
+static bool
+is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return true;
+#else
+	return false;
+#endif
+}
+
 static void
 assert_found(size_t dumped, bool is_kept)
 {
-	const struct found found = look();
+	struct found found;
 
+	if (is_sanitized())
+		return;
+	found = look();
 	print_message("dumped %zu, kept %zu\n", found.dumped, found.kept);
 	assert_int_equal(found.dumped, dumped);
 	assert_int_equal(found.kept > 0, is_kept);
