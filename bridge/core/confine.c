@@ -33,12 +33,18 @@ read_of_secret(struct sandbox *sandbox, const struct secret *secret)
 		return;
 }
 
-/* Read again at each use, so they are not among the configuration's files. */
+/* Read again at each use, so they are not among the configuration's files; but
+ * whoever loads the configuration reads them, too. */
 static void
 read_live(struct sandbox *sandbox, const struct config_source *source)
 {
 	read_of_secret(sandbox, &source->api.token);
 	read_of_secret(sandbox, &source->api_oauth2.client_secret);
+}
+
+static void
+read_later(struct sandbox *sandbox, const struct config_source *source)
+{
 	sandbox_read(sandbox, source->api_jwt.key_file);
 	sandbox_write(sandbox, source->api_oauth2.refresh_token_file);
 }
@@ -76,13 +82,15 @@ confine(const struct config *config, enum confined daemon, struct error *err)
 	     i < sizeof(named_by_environment) / sizeof(*named_by_environment);
 	     i++)
 		sandbox_read(&sandbox, getenv(named_by_environment[i]));
+	for (size_t i = 0; i < config->source_count; i++) {
+		read_live(&sandbox, &config->sources[i]);
+		if (!is_ingress)
+			read_later(&sandbox, &config->sources[i]);
+	}
 	if (is_ingress) {
 		sandbox_write_in(&sandbox, config->ingress.state_dir);
 		sandbox_write(&sandbox, config->ingress.spool.path);
 		sandbox_listen(&sandbox, config->ingress.listen);
-	} else {
-		for (size_t i = 0; i < config->source_count; i++)
-			read_live(&sandbox, &config->sources[i]);
 	}
 	sandbox_listen(&sandbox,
 	    is_ingress ? config->ingress.admin : config->enricher.admin);

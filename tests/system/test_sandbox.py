@@ -28,9 +28,13 @@ def sandbox_line(daemon):
 
 
 @pytest.fixture(scope="module", params=["best-effort", "required", "off"])
-def site(request, module_stack):
-    made = module_stack([Source()], {"sandbox": request.param})
-    made.source, made.mode = made.sources[0], request.param
+def site(request, module_stack, tmp_path_factory):
+    source = Source()
+    token = tmp_path_factory.mktemp("tokens") / "token"     # not beside the rest
+    token.write_text(source.stub.token)
+    source.settings = {"api": {"token": f"${{file:{token}}}"}}
+    made = module_stack([source], {"sandbox": request.param})
+    made.source, made.mode = source, request.param
     return made.start()
 
 
@@ -82,7 +86,7 @@ def test_nor_files_that_are_used_later(site, settings, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     for name in ("key.pem", "token"):
         (elsewhere / name).write_text("x\n")
-    written = site.config.read_text()
+    written, former = site.config.read_text(), site.source.settings
     [(section, keys)] = settings.items()
     site.source.settings = {"api": {"token": None},
                             section: {key: value.format(elsewhere) for key, value in keys.items()}}
@@ -91,7 +95,7 @@ def test_nor_files_that_are_used_later(site, settings, tmp_path_factory):
     assert ("not reloaded" in said["message"]) == (site.mode != "off"), said
     if site.mode != "off":
         assert str(elsewhere) in said["error.message"] and "after a restart" in said["hint"]
-    site.source.settings = {}
+    site.source.settings = former
     site.config.write_text(written)
     reloaded(site.enricher, "configuration reloaded")
 
