@@ -17,7 +17,7 @@ say      = $(if $(V),,@echo "  $(1)	$@";)
 # Those of the options that this compiler knows for this machine.
 if-known = $(foreach o,$(1),$(shell echo 'int x;' | \
 	$(CC) -Werror $(o) -x c -c -o /dev/null - 2>/dev/null && echo $(o)))
-PACKAGES := rdkafka libmicrohttpd gnutls jansson libcurl libcrypto yaml-0.1 libssl sqlite3
+PACKAGES := rdkafka libmicrohttpd gnutls jansson libcurl libcrypto yaml-0.1 libssl sqlite3 libseccomp
 # msgpack-c changed its pkg-config name in 5.0 and again in 6.0.
 MSGPACK := $(firstword $(foreach p,msgpack-c msgpackc msgpack,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vulnbus/admin.h"
+#include "vulnbus/confine.h"
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
@@ -118,6 +119,23 @@ put_in_force(struct enricher *e, struct site *site)
 	e->is_kafka_new = true;
 }
 
+static enum status
+load_again(struct enricher *e, struct config **out_config, struct error *err)
+{
+	const struct config *boot = e->boot->config;
+	struct config *config = NULL;
+	enum status status = daemon_load(
+	    boot->path, bindings_check, &config, err);
+
+	if (status == STATUS_OK)
+		status = confine_check(boot, config, err);
+	if (status == STATUS_OK)
+		*out_config = config;
+	else
+		config_free(config);
+	return status;
+}
+
 static void
 reload(struct enricher *e, bool is_asked)
 {
@@ -127,15 +145,13 @@ reload(struct enricher *e, bool is_asked)
 	enum status status;
 
 	daemon_notify("RELOADING=1");
-	status = daemon_load(
-	    e->boot->config->path, bindings_check, &config, &err);
+	status = load_again(e, &config, &err);
 	if (status == STATUS_OK)
 		status = site_open(config, false, NULL, &site, &err);
 	if (status == STATUS_OK)
 		put_in_force(e, site);
 	else if (watch_failed(&e->watch, &err) || is_asked)
-		LOG_WARN("configuration not reloaded, the old one stays",
-		    LOG_TEXT("error.message", err.text));
+		daemon_say_not_reloaded(&err);
 	metrics_note_reload(status == STATUS_OK ? site->config : NULL);
 	daemon_notify("READY=1");
 }
@@ -273,7 +289,12 @@ main(int argc, char **argv)
 		return exit_status;
 	daemon_block_signals();
 	metrics_begin('E', SERVICE);
-	status = start(&enricher, config, &err);
+	process_begin();
+	status = confine(config, CONFINED_ENRICHER, &err);
+	if (status == STATUS_OK)
+		status = start(&enricher, config, &err);
+	else
+		config_free(config);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		return status == STATUS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;

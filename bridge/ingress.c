@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "vulnbus/admin.h"
+#include "vulnbus/confine.h"
 #include "vulnbus/daemon.h"
 #include "vulnbus/log.h"
 #include "vulnbus/metrics.h"
@@ -119,8 +120,7 @@ reload(struct ingress *ingress, bool is_asked)
 	if (status == STATUS_OK)
 		put_in_force(ingress, fresh);
 	else if (watch_failed(&ingress->watch, &err) || is_asked)
-		LOG_WARN("configuration not reloaded, the old one stays",
-		    LOG_TEXT("error.message", err.text));
+		daemon_say_not_reloaded(&err);
 	metrics_note_reload(status == STATUS_OK ? fresh->config : NULL);
 	daemon_notify("READY=1");
 }
@@ -344,7 +344,12 @@ main(int argc, char **argv)
 		return exit_status;
 	daemon_block_signals();
 	metrics_begin('I', SERVICE);
-	status = start(&ingress, config, &err);
+	process_begin();
+	status = confine(config, CONFINED_INGRESS, &err);
+	if (status == STATUS_OK)
+		status = start(&ingress, config, &err);
+	else
+		config_free(config);
 	if (status != STATUS_OK) {
 		LOG_ERROR("not started", LOG_TEXT("error.message", err.text));
 		stop(&ingress);

@@ -108,8 +108,10 @@ DOORS = [
     (r"msgpack(\.h|/.*)", {"bridge/core/msgpack.c"}),
     (r"yaml\.h", {"bridge/core/yaml.c"}),
     (r"openssl/.*", {"bridge/core/crypto.c",
-                     "bridge/core/crypto_private.c"}),
+                     "bridge/core/crypto_private.c",
+                     "bridge/core/secret.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
+    (r"seccomp\.h", {"bridge/core/sandbox_calls.c"}),
     (r"cmocka\.h", re.compile(r"tests/unit/")),
 ]
 # Measured against the bare library.
@@ -119,11 +121,12 @@ NO_DOOR_NEEDED = re.compile(r"tests/bench/")
 SYSTEM = set("""
 aio alloca arpa/inet assert complex ctype dirent dlfcn endian errno fcntl fenv
 float fnmatch getopt glob grp iconv ifaddrs inttypes iso646 langinfo libgen
-limits link locale malloc math net/if netdb netinet/in netinet/tcp nl_types poll pthread
+limits link linux/landlock locale malloc math net/if netdb netinet/in
+netinet/tcp nl_types poll pthread
 pwd regex sched search semaphore setjmp signal spawn stdalign stdarg stdatomic
 stdbool stddef stdint stdio stdlib stdnoreturn string strings sysexits syslog
 termios threads time uchar unistd utime wchar wctype
-sys/epoll sys/eventfd sys/file sys/inotify sys/ioctl sys/mman sys/prctl
+sys/epoll sys/eventfd sys/file sys/inotify sys/ioctl sys/mman sys/prctl sys/ptrace
 sys/random sys/resource sys/select sys/signalfd sys/socket sys/stat sys/statvfs
 sys/syscall sys/time sys/timerfd sys/types sys/uio sys/un sys/wait
 """.split())

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vulnbus/secret.h"
+
 #define BUFFER_FIRST_BYTES 256
 
 void
@@ -16,17 +18,57 @@ buffer_init(struct buffer *b, size_t max_bytes)
 }
 
 void
+buffer_init_secret(struct buffer *b, size_t max_bytes)
+{
+	*b = (struct buffer){ .max_bytes = max_bytes, .is_secret = true };
+}
+
+static void
+free_bytes(struct buffer *b)
+{
+	if (b->is_secret)
+		secret_free(b->data, b->size);
+	else
+		free(b->data);
+}
+
+static void
+make_empty(struct buffer *b)
+{
+	*b = (struct buffer){ .max_bytes = b->max_bytes,
+		.is_secret = b->is_secret };
+}
+
+void
 buffer_clear(struct buffer *b)
 {
-	free(b->data);
-	buffer_init(b, b->max_bytes);
+	free_bytes(b);
+	make_empty(b);
 }
 
 void
 buffer_reset(struct buffer *b)
 {
+	if (b->is_secret && b->len > 0)
+		explicit_bzero(b->data, b->len);
 	b->len = 0;
 	b->status = STATUS_OK;
+}
+
+static char *
+resize(const struct buffer *b, size_t size)
+{
+	char *data;
+
+	if (!b->is_secret)
+		return realloc(b->data, size);
+	data = secret_alloc(size);
+	if (data == NULL)
+		return NULL;
+	if (b->len > 0)
+		memcpy(data, b->data, b->len);
+	secret_free(b->data, b->size);
+	return data;
 }
 
 static void
@@ -39,7 +81,7 @@ grow(struct buffer *b, size_t needed)
 	if (size < needed || size > b->max_bytes)
 		size = b->max_bytes;
 
-	char *data = realloc(b->data, size);
+	char *data = resize(b, size);
 
 	if (!data) {
 		b->status = STATUS_NO_MEMORY;
@@ -104,6 +146,8 @@ print_long(struct buffer *b, size_t len, const char *fmt, va_list args)
 	}
 	(void)vsnprintf(text, len + 1, fmt, args);
 	buffer_append(b, text, len);
+	if (b->is_secret)
+		explicit_bzero(text, len);
 	free(text);
 }
 
@@ -128,6 +172,8 @@ buffer_print(struct buffer *b, const char *fmt, ...)
 		buffer_append(b, text, (size_t)len);
 	else
 		print_long(b, (size_t)len, fmt, again);
+	if (b->is_secret)
+		explicit_bzero(text, sizeof(text));
 	va_end(again);
 	va_end(args);
 }
@@ -147,7 +193,7 @@ buffer_view(const struct buffer *b)
 void
 buffer_take(struct buffer *b, struct buffer *out)
 {
-	free(out->data);
+	free_bytes(out);
 	*out = *b;
-	buffer_init(b, b->max_bytes);
+	make_empty(b);
 }

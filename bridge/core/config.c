@@ -10,6 +10,7 @@
 
 #include "config_table.h"
 #include "vulnbus/expand.h"
+#include "vulnbus/secret.h"
 
 enum status
 config_parse(const char *name, struct view text, struct config **out_config,
@@ -46,7 +47,7 @@ config_load(const char *path, struct config **out_config, struct error *err)
 
 	file_look(path, &print);
 	/* One byte more, so that the YAML reader names the ceiling. */
-	buffer_init(&text, YAML_BYTES_MAX + 1);
+	buffer_init_secret(&text, YAML_BYTES_MAX + 1);
 
 	enum status status = expand_read_file(path, &text, err);
 
@@ -87,7 +88,7 @@ clear_pairs(struct config_pairs *pairs)
 {
 	for (size_t i = 0; i < pairs->count; i++) {
 		clear_text(&pairs->items[i].key);
-		clear_text(&pairs->items[i].value);
+		secret_drop(&pairs->items[i].value);
 	}
 	free(pairs->items);
 	*pairs = (struct config_pairs){ 0 };
@@ -112,8 +113,8 @@ clear_value(const struct config_key *key, void *base)
 		clear_pairs(at);
 		break;
 	case CONFIG_SECRET:
-		clear_text(&secret->raw);
-		clear_text(&secret->value);
+		secret_drop(&secret->raw);
+		secret_drop(&secret->value);
 		break;
 	case CONFIG_BOOL:
 	case CONFIG_COUNT:

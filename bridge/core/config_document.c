@@ -186,7 +186,8 @@ print_example_key(
     FILE *out, const struct config_key *key, int indent, bool is_item)
 {
 	struct buffer comment;
-	const char *name = strrchr(key->path, '.') + 1;
+	const char *dot = strrchr(key->path, '.');
+	const char *name = dot == NULL ? key->path : dot + 1;
 	const char *value = key->fallback;
 
 	if (!value && key->type == CONFIG_LIST)
@@ -235,11 +236,12 @@ config_print_example(FILE *out)
 		const struct config_key *key = &config_keys[i];
 		bool is_source = config_key_is_source(key);
 		bool is_first = !view_equal(section, section_of(key));
-		int indent = is_source ? 4 : 2;
+		const bool is_alone = strchr(key->path, '.') == NULL;
+		int indent = is_source ? 4 : is_alone ? 0 : 2;
 
 		if (is_first) {
 			section = section_of(key);
-			fprintf(out, "\n%.*s:\n",
+			fprintf(out, is_alone ? "\n" : "\n%.*s:\n",
 			    (int)section.len - (is_source ? 2 : 0),
 			    section.data);
 		}

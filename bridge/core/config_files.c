@@ -22,11 +22,9 @@ take_digest(struct config_watched *file)
 	struct buffer text;
 	struct error ignored;
 
-	buffer_init(&text, FILE_BYTES_MAX);
+	buffer_init_secret(&text, FILE_BYTES_MAX);
 	if (file_read(file->path, &text, &ignored) == STATUS_OK)
 		sha256_of(buffer_view(&text), file->digest);
-	if (text.data != NULL)
-		explicit_bzero(text.data, text.size);
 	buffer_clear(&text);
 }
 

@@ -192,7 +192,7 @@ print_scalar(FILE *out, const struct config_key *key, const void *at)
 		    out);
 		break;
 	case CONFIG_ENUM:
-		fputs(key->choices[*(const enum config_format *)at], out);
+		fputs(key->choices[*(const unsigned *)at], out);
 		break;
 	case CONFIG_SECRET:
 		fputs(secret->value ? MASK : "null", out);

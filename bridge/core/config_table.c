@@ -25,6 +25,7 @@
 #define DURATION(s, m) AT(s, m, DURATION, MATCH(s, m, uint32_t))
 #define SIZE(s, m)     AT(s, m, SIZE, MATCH(s, m, uint64_t))
 #define FORMAT(s, m)   AT(s, m, ENUM, MATCH(s, m, enum config_format))
+#define SANDBOX(s, m)  AT(s, m, ENUM, MATCH(s, m, enum config_sandbox))
 #define LIST(s, m)     AT(s, m, LIST, MATCH(s, m, struct config_list))
 #define PAIRS(s, m)    AT(s, m, PAIRS, MATCH(s, m, struct config_pairs))
 #define SECRET(s, m)   AT(s, m, SECRET, MATCH(s, m, struct secret))
@@ -42,6 +43,13 @@
 static const char *const formats[] = {
 	[CONFIG_FORMAT_MSGPACK] = "msgpack",
 	[CONFIG_FORMAT_JSON] = "json",
+	NULL,
+};
+
+static const char *const sandboxes[] = {
+	[CONFIG_SANDBOX_OFF] = "off",
+	[CONFIG_SANDBOX_BEST_EFFORT] = "best-effort",
+	[CONFIG_SANDBOX_REQUIRED] = "required",
 	NULL,
 };
 
@@ -85,6 +93,10 @@ const struct config_key config_keys[] = {
 	  .is_reloaded = true,
 	  .fallback = "10s", RANGE(0, H),
 	  .prose = "How often the daemons look at this file and at those it names: when one has changed, all is reloaded as by SIGHUP; 0s is never." },
+	/* sandbox */
+	{ "sandbox", SANDBOX(config, sandbox),
+	  .fallback = "best-effort", .choices = sandboxes,
+	  .prose = "Whether the daemons give up what they never do (Landlock, seccomp, core dumps): as far as the kernel can, or they do not start where it cannot; files in folders that were not named at the start are there after a restart." },
 	/* ingress */
 	{ "ingress.listen", ADDRESS(config, ingress.listen),
 	  .fallback = "0.0.0.0:8080",

@@ -16,7 +16,7 @@ enum config_type {
 	CONFIG_COUNT,    /* uint32_t, or int32_t */
 	CONFIG_DURATION, /* uint32_t, milliseconds */
 	CONFIG_SIZE,     /* uint64_t, bytes */
-	CONFIG_ENUM,     /* enum config_format */
+	CONFIG_ENUM,     /* an enumeration in the order of `choices` */
 	CONFIG_LIST,     /* struct config_list */
 	CONFIG_PAIRS,    /* struct config_pairs */
 	CONFIG_SECRET,   /* struct secret */

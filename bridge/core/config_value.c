@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vulnbus/expand.h"
+#include "vulnbus/secret.h"
 
 /* The key of a pair is printed quoted, on one line, as a simple YAML key. */
 #define PAIR_KEY_BYTES_MAX 200
@@ -85,7 +86,7 @@ set_bool(bool *at, struct view text, bool is_hidden, struct error *err)
 }
 
 static enum status
-set_enum(const struct config_key *key, enum config_format *at, struct view text,
+set_enum(const struct config_key *key, void *at, struct view text,
     bool is_hidden, struct error *err)
 {
 	unsigned i = 0;
@@ -100,7 +101,8 @@ set_enum(const struct config_key *key, enum config_format *at, struct view text,
 	if (!key->choices[i])
 		return error_set(err, STATUS_INVALID, "%s is not one of: %s",
 		    show(text, is_hidden).text, choices);
-	*at = (enum config_format)i;
+	memcpy(
+	    at, &i, sizeof(i)); /* the size of any enumeration of the table */
 	return STATUS_OK;
 }
 
@@ -112,6 +114,18 @@ copy_text(struct view text, char **at, struct error *err)
 	if (!copy)
 		return error_set(err, STATUS_NO_MEMORY, "out of memory");
 	free(*at);
+	*at = copy;
+	return STATUS_OK;
+}
+
+static enum status
+copy_secret(struct view text, char **at, struct error *err)
+{
+	char *copy = secret_copy(text);
+
+	if (!copy)
+		return error_set(err, STATUS_NO_MEMORY, "out of memory");
+	secret_drop(at);
 	*at = copy;
 	return STATUS_OK;
 }
@@ -177,9 +191,9 @@ set_secret(const struct config_key *key, struct secret *at, const char *raw,
 	enum status status = check_text(key, text, true, err);
 
 	if (status == STATUS_OK)
-		status = copy_text(text, &at->value, err);
+		status = copy_secret(text, &at->value, err);
 	if (status == STATUS_OK)
-		status = copy_text(view_of(raw), &at->raw, err);
+		status = copy_secret(view_of(raw), &at->raw, err);
 	return status;
 }
 
@@ -204,8 +218,9 @@ set_expanded(const struct config_key *key, void *at, const char *raw,
 		/* `at` is the place of one item. */
 		return set_text(key, at, text, is_hidden, err);
 	case CONFIG_PAIRS:
-		/* Likewise; a certificate may have lines. */
-		return copy_text(text, at, err);
+		/* Likewise; a certificate may have lines. Some are secret, and
+		 * librdkafka has no list of them. */
+		return copy_secret(text, at, err);
 	case CONFIG_SECRET:
 		return set_secret(key, at, raw, text, err);
 	}
@@ -218,7 +233,7 @@ set_at(const struct config_key *key, void *at, const char *raw,
 {
 	struct buffer text;
 
-	buffer_init(&text, EXPAND_BYTES_MAX);
+	buffer_init_secret(&text, EXPAND_BYTES_MAX);
 
 	enum status status = expand_text(
 	    view_of(raw), &text, out_is_expanded, err);
@@ -226,8 +241,6 @@ set_at(const struct config_key *key, void *at, const char *raw,
 	if (status == STATUS_OK)
 		status = set_expanded(
 		    key, at, raw, buffer_view(&text), *out_is_expanded, err);
-	if (text.data)
-		explicit_bzero(text.data, text.size);
 	buffer_clear(&text);
 	if (status == STATUS_OK || status == STATUS_NO_MEMORY)
 		return status;

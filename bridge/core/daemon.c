@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vulnbus/confine.h"
 #include "vulnbus/log.h"
+#include "vulnbus/secret.h"
 #include "vulnbus/version.h"
 
 #define KEYS_BYTES_MAX 8192
@@ -114,6 +116,7 @@ daemon_start(const char *service, int argc, char **argv, daemon_check_f *check,
 	}
 	log_open(service, least);
 	know_host();
+	secret_begin();
 	status = daemon_load(path, check, out_config, &err);
 	if (status != STATUS_OK) {
 		fprintf(stderr, "%s\n", err.text);
@@ -192,6 +195,21 @@ daemon_say_reloaded(
 		LOG_WARN("some keys will change at a restart",
 		    LOG_VIEW("keys", buffer_view(&keys)));
 	buffer_clear(&keys);
+}
+
+void
+daemon_say_not_reloaded(const struct error *why)
+{
+	static const char message[] =
+	    "configuration not reloaded, the old one stays";
+
+	if (confine_is_why(why))
+		LOG_WARN(message, LOG_TEXT("error.message", why->text),
+		    LOG_TEXT("hint",
+			"in the sandbox, files outside the folders that were "
+			"named at the start are there after a restart"));
+	else
+		LOG_WARN(message, LOG_TEXT("error.message", why->text));
 }
 
 void

@@ -74,7 +74,7 @@ expand_file(struct view body, struct buffer *out, struct error *err)
 
 	struct buffer text;
 
-	buffer_init(&text, EXPAND_FILE_BYTES_MAX);
+	buffer_init_secret(&text, EXPAND_FILE_BYTES_MAX);
 
 	enum status status = expand_read_file(path, &text, err);
 
@@ -91,8 +91,6 @@ expand_file(struct view body, struct buffer *out, struct error *err)
 			v.len--;
 		buffer_append_view(out, v);
 	}
-	if (text.data)
-		explicit_bzero(text.data, text.size);
 	buffer_clear(&text);
 	return status;
 }

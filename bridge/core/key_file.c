@@ -1,29 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vulnbus/key_file.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
+#include "vulnbus/expand.h"
 #include "vulnbus/file.h"
 
 enum status
 key_file_text(const char *path, struct buffer *out, struct error *err)
 {
-	FILE *file = fopen(path, "rb");
-	char chunk[4096];
-	size_t len;
+	const enum status status = expand_read_file(path, out, err);
 
-	if (file == NULL)
-		return error_set(err,
-		    errno == ENOENT ? STATUS_MISSING : STATUS_INVALID, "%s: %s",
-		    path, strerror(errno));
-	while ((len = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buffer_append(out, chunk, len);
-	fclose(file);
-	if (buffer_status(out) != STATUS_OK)
+	if (status == STATUS_TOO_LARGE)
 		return error_set(err, STATUS_INVALID, "%s: too large", path);
-	return STATUS_OK;
+	return status == STATUS_OK || status == STATUS_MISSING ? status
+							       : STATUS_INVALID;
 }
 
 enum status

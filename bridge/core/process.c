@@ -11,6 +11,8 @@
 
 #include "vulnbus/metrics.h"
 
+static DIR *own_files; /* for as long as the process lives */
+
 static int64_t
 us_of(const struct timeval *time)
 {
@@ -35,21 +37,26 @@ measure_memory(void)
 static void
 measure_files(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
-	int64_t count = -1; /* the folder's own */
+	int64_t count = 0;
 	struct rlimit limit;
 
-	if (folder != NULL) {
-		for (const struct dirent *entry = readdir(folder);
-		     entry != NULL; entry = readdir(folder))
+	if (own_files != NULL) {
+		rewinddir(own_files);
+		for (const struct dirent *entry = readdir(own_files);
+		     entry != NULL; entry = readdir(own_files))
 			count += entry->d_name[0] != '.';
-		closedir(folder);
 		metric_set(METRIC_PROCESS_FILES, NULL, NULL, count);
 	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
 		metric_set(METRIC_PROCESS_FILES_MAX, NULL, NULL,
 		    (int64_t)limit.rlim_cur);
+}
+
+void
+process_begin(void)
+{
+	own_files = opendir("/proc/self/fd");
 }
 
 void

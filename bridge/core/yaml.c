@@ -307,6 +307,9 @@ read_events(struct reader *r)
 			return refuse_parser(r);
 		status = read_event(r, &event);
 		is_end = event.type == YAML_STREAM_END_EVENT;
+		if (event.type == YAML_SCALAR_EVENT)
+			explicit_bzero(
+			    event.data.scalar.value, event.data.scalar.length);
 		yaml_event_delete(&event);
 	}
 	if (status != STATUS_OK || r->root)
@@ -359,6 +362,8 @@ yaml_node_free(struct yaml_node *root)
 
 		yaml_node_free(root->first);
 		free(root->key);
+		if (root->text)
+			explicit_bzero(root->text, strlen(root->text));
 		free(root->text);
 		free(root);
 		root = next;

@@ -73,7 +73,7 @@ credential_write(const struct binding *binding, struct view access_token,
 	if (!is_jwt && binding->config->api.token.raw == NULL &&
 	    access_token.len == 0)
 		return STATUS_OK;
-	buffer_init(&text, CREDENTIAL_BYTES_MAX);
+	buffer_init_secret(&text, CREDENTIAL_BYTES_MAX);
 	buffer_print(out, "%s ", binding->contract->api.authorization);
 	if (access_token.len > 0)
 		buffer_append_view(&text, access_token);
@@ -101,7 +101,7 @@ credential_digest(
 	struct error err;
 	bool is_read;
 
-	buffer_init(&text, CREDENTIAL_BYTES_MAX);
+	buffer_init_secret(&text, CREDENTIAL_BYTES_MAX);
 	is_read = read_file(binding, &text, &err) == STATUS_OK;
 	if (is_read)
 		sha256_of(buffer_view(&text), out);

@@ -212,7 +212,7 @@ send_request(struct conversation *c, const struct source_request *request,
 	enum status status;
 
 	buffer_init(&url, URL_BYTES_MAX);
-	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
+	buffer_init_secret(&authorization, CREDENTIAL_BYTES_MAX);
 	trace_call(&c->work->trace, trace);
 	status = make_url(c, request, &url, err);
 	if (status == STATUS_OK)
@@ -303,7 +303,7 @@ begin(struct conversation *c)
 static enum status
 take_access_token(struct conversation *c, const struct grant *grant)
 {
-	buffer_init(&c->access_token, OAUTH2_TOKEN_BYTES_MAX);
+	buffer_init_secret(&c->access_token, OAUTH2_TOKEN_BYTES_MAX);
 	if (grant == NULL)
 		return STATUS_OK;
 	c->token_number = grant->number;
@@ -359,7 +359,7 @@ fetch_close(struct conversation *c)
 	for (size_t i = 0; i < SOURCE_STEPS_MAX; i++)
 		json_free(c->documents[i]);
 	decoded_clear(&c->decoded);
-	grant_wipe(&c->access_token);
+	buffer_clear(&c->access_token);
 	site_release(c->site);
 	free(c);
 }

@@ -13,25 +13,17 @@ void
 grant_init(struct grant *grant)
 {
 	*grant = (struct grant){ .next = NULL };
-	buffer_init(&grant->access_token, OAUTH2_TOKEN_BYTES_MAX);
-	buffer_init(&grant->refresh_token, OAUTH2_TOKEN_BYTES_MAX);
-	buffer_init(&grant->client, OAUTH2_REQUEST_BYTES_MAX);
-}
-
-void
-grant_wipe(struct buffer *b)
-{
-	if (b->data != NULL)
-		explicit_bzero(b->data, b->size);
-	buffer_clear(b);
+	buffer_init_secret(&grant->access_token, OAUTH2_TOKEN_BYTES_MAX);
+	buffer_init_secret(&grant->refresh_token, OAUTH2_TOKEN_BYTES_MAX);
+	buffer_init_secret(&grant->client, OAUTH2_REQUEST_BYTES_MAX);
 }
 
 void
 grant_clear(struct grant *grant)
 {
-	grant_wipe(&grant->access_token);
-	grant_wipe(&grant->refresh_token);
-	grant_wipe(&grant->client);
+	buffer_clear(&grant->access_token);
+	buffer_clear(&grant->refresh_token);
+	buffer_clear(&grant->client);
 	free(grant->source);
 	free(grant->file);
 	free(grant->url);
@@ -178,7 +170,7 @@ grant_refused(struct grant *grant, uint64_t number)
 
 	if (!is_current(grant, number))
 		return false;
-	grant_wipe(&grant->access_token);
+	buffer_clear(&grant->access_token);
 	if (grant->is_accepted && is_over)
 		return false;
 	is_again = grant->refused_at_ms != 0 &&

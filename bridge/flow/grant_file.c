@@ -20,7 +20,7 @@ grant_read(struct grant *grant, struct error *err)
 	struct view token;
 	enum status status;
 
-	buffer_init(&text, FILE_BYTES_MAX);
+	buffer_init_secret(&text, FILE_BYTES_MAX);
 	status = file_read(grant->file, &text, err);
 	sha256_of(buffer_view(&text), digest);
 	if (grant->is_unsaved &&
@@ -43,7 +43,7 @@ grant_read(struct grant *grant, struct error *err)
 	if (status == STATUS_OK)
 		status = buffer_status(&grant->refresh_token);
 out:
-	grant_wipe(&text);
+	buffer_clear(&text);
 	return status;
 }
 
@@ -55,10 +55,10 @@ grant_has_file_changed(const struct grant *grant)
 	struct error ignored;
 	bool is_read;
 
-	buffer_init(&text, FILE_BYTES_MAX);
+	buffer_init_secret(&text, FILE_BYTES_MAX);
 	is_read = file_read(grant->file, &text, &ignored) == STATUS_OK;
 	sha256_of(buffer_view(&text), digest);
-	grant_wipe(&text);
+	buffer_clear(&text);
 	return is_read && memcmp(digest, grant->file_digest, SHA256_BYTES) != 0;
 }
 
@@ -72,7 +72,7 @@ grant_save(struct grant *grant, struct error *err)
 		grant->is_unsaved = false;
 		return STATUS_OK;
 	}
-	buffer_init(&text, OAUTH2_TOKEN_BYTES_MAX + 1);
+	buffer_init_secret(&text, OAUTH2_TOKEN_BYTES_MAX + 1);
 	buffer_append_view(&text, buffer_view(&grant->refresh_token));
 	buffer_append(&text, "\n", 1);
 	status = buffer_status(&text);
@@ -85,6 +85,6 @@ grant_save(struct grant *grant, struct error *err)
 	grant->save_at_ms = clock_steady_ms() + SAVE_EVERY_MS;
 	if (status == STATUS_OK)
 		sha256_of(buffer_view(&text), grant->file_digest);
-	grant_wipe(&text);
+	buffer_clear(&text);
 	return status;
 }

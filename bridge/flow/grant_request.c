@@ -26,7 +26,7 @@ send_request(struct grant *grant, struct error *err)
 	struct buffer body;
 	enum status status;
 
-	buffer_init(&body, OAUTH2_REQUEST_BYTES_MAX);
+	buffer_init_secret(&body, OAUTH2_REQUEST_BYTES_MAX);
 	oauth2_write_request(field_of(grant),
 	    buffer_view(&grant->refresh_token), buffer_view(&grant->client),
 	    &body);
@@ -42,6 +42,7 @@ send_request(struct grant *grant, struct error *err)
 			.ca_file = grant->ca_file,
 			.timeout_ms = grant->timeout_ms,
 			.body_bytes_max = OAUTH2_REPLY_BYTES_MAX,
+			.is_reply_secret = true,
 			.on_done = on_done,
 			.arg = grant,
 		    },
@@ -49,7 +50,7 @@ send_request(struct grant *grant, struct error *err)
 	else
 		error_set(err, status, "the request is too long");
 	grant->asked_at_ms = clock_steady_ms();
-	grant_wipe(&body);
+	buffer_clear(&body);
 	return status;
 }
 
@@ -57,7 +58,7 @@ static void
 end(struct grant *grant, enum grant_outcome outcome)
 {
 	grant->outcome = outcome;
-	grant_wipe(&grant->client);
+	buffer_clear(&grant->client);
 }
 
 static void
@@ -121,7 +122,7 @@ take_refusal(struct grant *grant, const struct http_reply *reply)
 		if (status == STATUS_OK)
 			status = send_request(grant, &grant->why);
 	} else {
-		grant_wipe(&grant->access_token);
+		buffer_clear(&grant->access_token);
 		end(grant, GRANT_REFUSED);
 		return;
 	}
@@ -167,7 +168,7 @@ read_client(
 	struct buffer secret;
 	enum status status = STATUS_OK;
 
-	buffer_init(&secret, OAUTH2_TOKEN_BYTES_MAX);
+	buffer_init_secret(&secret, OAUTH2_TOKEN_BYTES_MAX);
 	if (source->api_oauth2.client_secret.raw != NULL)
 		status = secret_read(
 		    &source->api_oauth2.client_secret, &secret, err);
@@ -178,7 +179,7 @@ read_client(
 		status = error_set(err, STATUS_TOO_LARGE, "too long");
 	if (status != STATUS_OK)
 		error_add(err, status, "api_oauth2.client_secret");
-	grant_wipe(&secret);
+	buffer_clear(&secret);
 	return status;
 }
 
@@ -201,6 +202,6 @@ grant_ask(struct grant *grant, const struct binding *binding,
 		status = send_request(grant, err);
 	if (status == STATUS_OK)
 		return STATUS_OK;
-	grant_wipe(&grant->client);
+	buffer_clear(&grant->client);
 	return STATUS_UNAVAILABLE;
 }

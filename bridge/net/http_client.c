@@ -78,6 +78,8 @@ call_free(struct http_call *call)
 		curl_multi_remove_handle(call->client->multi, call->easy);
 		curl_easy_cleanup(call->easy);
 	}
+	for (struct curl_slist *h = call->headers; h != NULL; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
 	curl_slist_free_all(call->headers);
 	buffer_clear(&call->body);
 	free(call->url);
@@ -153,7 +155,7 @@ add_header(struct http_call *call, const char *name, const char *value)
 
 	if (value == NULL)
 		return true;
-	buffer_init(&text, 16384);
+	buffer_init_secret(&text, 16384);
 	buffer_print(&text, "%s%s", name, value);
 	buffer_append(&text, "", 1);
 	if (buffer_status(&text) == STATUS_OK)
@@ -232,7 +234,10 @@ http_client_start(struct http_client *client,
 	call->on_data = options->on_data;
 	call->on_done = options->on_done;
 	call->arg = options->arg;
-	buffer_init(&call->body, options->body_bytes_max);
+	if (options->is_reply_secret)
+		buffer_init_secret(&call->body, options->body_bytes_max);
+	else
+		buffer_init(&call->body, options->body_bytes_max);
 	call->url = strdup(options->url);
 	call->easy = curl_easy_init();
 	if (call->url == NULL || call->easy == NULL ||

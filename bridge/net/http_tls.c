@@ -56,7 +56,7 @@ read_part(const struct part *part, struct buffer *out, struct error *err)
 {
 	struct error why;
 
-	buffer_init(out, FILE_BYTES_MAX);
+	buffer_init_secret(out, FILE_BYTES_MAX);
 	if (key_file_text(part->file->path, out, &why) == STATUS_OK)
 		return STATUS_OK;
 	return config_refuse(part->config, part->file->place, err,
@@ -117,8 +117,6 @@ read_key(const struct part *part, gnutls_x509_privkey_t *out, struct error *err)
 	if (code < 0)
 		status = refuse(part, code, err);
 out:
-	if (text.len > 0)
-		explicit_bzero(text.data, text.len);
 	buffer_clear(&text);
 	return status;
 }

@@ -85,7 +85,7 @@ vendor_call(struct vendor *vendor, const char *method, const char *url,
 	struct buffer authorization;
 	enum status status = STATUS_OK;
 
-	buffer_init(&authorization, CREDENTIAL_BYTES_MAX);
+	buffer_init_secret(&authorization, CREDENTIAL_BYTES_MAX);
 	trace_call(&vendor->trace, trace);
 	if (source->api_oauth2.refresh_token_file != NULL &&
 	    !grant_is_usable(&vendor->grant, true))

@@ -14,12 +14,19 @@ struct buffer {
 	size_t size;
 	size_t max_bytes;
 	enum status status;
+	bool is_secret;
 };
 
 void
 buffer_init(struct buffer *b, size_t max_bytes);
 
-/* Frees the bytes; the buffer may be used again, with the same ceiling. */
+/* For secrets: its bytes are secret_alloc's, and nothing is let go of that is
+ * not wiped, neither by growing nor by buffer_reset. */
+void
+buffer_init_secret(struct buffer *b, size_t max_bytes);
+
+/* Frees the bytes; the buffer may be used again, with the same ceiling, and for
+ * secrets if it was. */
 void
 buffer_clear(struct buffer *b);
 
@@ -47,8 +54,8 @@ buffer_status(const struct buffer *b) MUST_CHECK;
 struct view
 buffer_view(const struct buffer *b);
 
-/* Moves the bytes, the ceiling and the error of `b` into `out`, an initialised
- * buffer whose own bytes are freed; `b` is empty afterwards. */
+/* Moves the bytes, the ceiling, the secrecy and the error of `b` into `out`, an
+ * initialised buffer whose own bytes are freed; `b` is empty afterwards. */
 void
 buffer_take(struct buffer *b, struct buffer *out);
 

@@ -69,6 +69,12 @@ struct config_watched {
 	unsigned char digest[CONFIG_DIGEST_BYTES];
 };
 
+enum config_sandbox {
+	CONFIG_SANDBOX_OFF,
+	CONFIG_SANDBOX_BEST_EFFORT,
+	CONFIG_SANDBOX_REQUIRED
+};
+
 enum config_format { CONFIG_FORMAT_MSGPACK, CONFIG_FORMAT_JSON };
 
 struct config_kafka {
@@ -190,6 +196,7 @@ struct config_source {
 struct config {
 	char *path;               /* of the file */
 	uint32_t reload_every_ms; /* 0: only when told to */
+	enum config_sandbox sandbox;
 	struct config_kafka kafka;
 	struct config_topics topics;
 	struct config_ingress ingress;

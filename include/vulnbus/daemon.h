@@ -25,6 +25,10 @@ void
 daemon_say_reloaded(const struct config *in_force, const struct config *loaded,
     const char *but);
 
+/* Logs that the former one stays, and why. */
+void
+daemon_say_not_reloaded(const struct error *why);
+
 /* Reads -c FILE, --check-config, --version, --help, -v and the configuration.
  * Returns -1 to go on with *out_config, otherwise the exit status (sysexits):
  * 0, 64 usage, 66 no such file, 78 bad configuration. */

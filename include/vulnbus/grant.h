@@ -114,8 +114,4 @@ grant_has_file_changed(const struct grant *grant);
 enum status
 grant_save(struct grant *grant, struct error *err) MUST_CHECK;
 
-/* Of a secret: nothing of it is left in memory. */
-void
-grant_wipe(struct buffer *b);
-
 #endif

@@ -41,6 +41,7 @@ struct http_call_options {
 	const char *ca_file;       /* NULL: the system's */
 	uint32_t timeout_ms;       /* whole call; streams: between bytes */
 	uint64_t body_bytes_max;   /* kept without on_data */
+	bool is_reply_secret;      /* and wiped then */
 	http_data_f *on_data;      /* NULL: the body is kept for on_done */
 	http_done_f *on_done;
 	void *arg;

@@ -5,7 +5,13 @@
 #ifndef VULNBUS_PROCESS_H
 #define VULNBUS_PROCESS_H
 
-/* Sets the metrics process_*; what cannot be read stays as it was. */
+/* Before the sandbox is entered: what is not dumpable may not list its own
+ * files (proc(5), /proc/pid/fd) unless it is root. */
+void
+process_begin(void);
+
+/* One thread. Sets the metrics process_*; what cannot be read stays as it was.
+ */
 void
 process_measure(void);
 

@@ -39,7 +39,9 @@ def schema_of(name, kind):
         return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]},
                 "patternProperties": {SECRET_PROPERTY: REFERENCE}}
     if kind.startswith("one of "):
-        return {"enum": kind.removeprefix("one of ").split(", ")}
+        words = kind.removeprefix("one of ").split(", ")
+        # `off` without quotes is false to Helm; the template makes it a word again.
+        return {"enum": words + [False] if "off" in words else words}
     if kind == "true or false":
         return {"type": "boolean"}
     if kind == "secret":

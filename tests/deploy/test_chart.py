@@ -138,6 +138,23 @@ def test_the_programs_take_their_configuration(values, role, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@versions
+@pytest.mark.parametrize("word, meant", [("off", "off"), ('"off"', "off"), ("required", "required")])
+def test_the_sandbox_can_be_off(word, meant, version, tmp_path):
+    """YAML 1.1 reads `off` as false, and Helm with it; vulnbus wants the word."""
+    more = tmp_path / "more.yaml"
+    more.write_text(f"config: {{sandbox: {word}}}\n")
+    made = objects(render(ROOT / "deploy/helm/ci/minimal.yaml", more, version=version))
+    for role in ("ingress", "enricher"):
+        text = next(it["data"]["vulnbus.yaml"] for it in made
+                    if it["kind"] == "ConfigMap" and it["metadata"]["name"] == f"r-vulnbus-{role}")
+        assert yaml.safe_load(text)["sandbox"] == meant
+        path = with_files(text, tmp_path / role)
+        done = subprocess.run([BUILD / f"vulnbus-{role}", "--check-config", "-c", path], capture_output=True,
+                              text=True, timeout=60, env={**os.environ, "POD_NAME": "r-0"})
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("values", VALUES, ids=name_of)
 def test_pods(values):
     made = objects(render(values))

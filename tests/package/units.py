@@ -28,6 +28,18 @@ def address(machine, unit, port="public"):
     return [line["address"] for line in told(machine, unit) if line.get("port") == port][-1]
 
 
+def check_sandbox(machine, unit, tell):
+    """The unit's own filter lets the daemon take away more."""
+    [said] = [line for line in told(machine, unit) if line["message"] == "sandbox"]
+    assert said["seccomp"] == said["no_new_privs"] == "on", said
+    # landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), on every machine number 444.
+    free, _ = machine.status("systemd-run", "--quiet", "--wait", "--property=User=vulnbus",
+                             "/usr/bin/perl", "-e", "exit(syscall(444, 0, 0, 1) < 1)")
+    if free != 0:
+        tell(f"not tried, Landlock in {unit}: this machine has none for anybody")
+    assert (said["landlock"] > 0) == (free == 0), said
+
+
 def check_reload(machine, ingress, notify, later, change):
     """A source that the configuration has had since is known when systemctl has told them."""
     pids = [state(machine, unit, "MainPID") for unit in UNITS]
@@ -103,6 +115,7 @@ def check_units(release, root, broker, folder):
                 assert known == ["active", "running", "notify", "0"], \
                     f"{unit}, after the boot, is {known}"
                 check_confined(machine, unit, user, tell)
+                check_sandbox(machine, unit, tell)
             ingress = f"http://{address(machine, INGRESS)}"
             notify(source, 1)
             check_reload(machine, ingress, notify, later,

@@ -50,7 +50,7 @@ class Place:
     """A stack whose public port speaks TLS, and who may speak to it."""
 
     def __init__(self, make, folder, clients=True, **ingress):
-        folder.mkdir()
+        folder.mkdir(parents=True)
         self.folder = folder
         self.root = Authority(folder, "root")
         self.between = Authority(folder, "between", above=self.root)
@@ -127,7 +127,8 @@ def place(module_stack, tmp_path_factory):
 
 @pytest.fixture
 def own_place(stack, tmp_path):
-    return Place(stack, tmp_path / "files").start()
+    """Its files are below the stack's folder: in the sandbox they can be named later, too."""
+    return Place(stack, tmp_path / "0" / "files").start()
 
 
 # --- the port ---

@@ -263,6 +263,7 @@ static void
 the_process_is_measured(void **state)
 {
 	(void)state;
+	process_begin();
 	process_measure();
 	assert_int_equal(count_printed("\nprocess_cpu_seconds_total 0."), 1);
 	assert_int_equal(count_printed("\nprocess_resident_memory_bytes "), 1);

@@ -6,6 +6,10 @@ role sees only its own secrets, since those of the other are not mounted. */ -}}
 {{- $config := deepCopy $values.config }}
 {{- $other := ternary "enricher" "ingress" (eq .role "ingress") }}
 {{- $_ := unset $config $other }}
+{{- /* `off` without quotes is a false of YAML 1.1. */}}
+{{- if and (hasKey $config "sandbox") (eq (toString $config.sandbox) "false") }}
+{{- $_ := set $config "sandbox" "off" }}
+{{- end }}
 {{- $properties := mergeOverwrite (dict) $config.kafka.properties (index $values .role).kafkaProperties }}
 {{- $_ := set $config.kafka "properties" $properties }}
 {{- if $values.strimzi.topics.enabled }}
