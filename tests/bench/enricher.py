@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the enricher makes of scans and of a large export, against a real Kafka; beside the export a
+bare transactional producer with the same records (produce.c), which is what librdkafka and the
+broker leave of this machine.
+
+    build/venv/bin/python tests/bench/enricher.py [--export-mb 1000] [--runs 3]
+
+CPU is that of the enricher alone (user and system, from /proc); vendor and broker run beside it on
+the same cores. The export is written to a temporary folder first, and read from there again."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "system"))
+
+import kafka  # noqa: E402
+from daemons import BUILD, Source, Stack  # noqa: E402
+from vendor import Csv  # noqa: E402
+from waiting import until  # noqa: E402
+
+SCANS = 2000
+EXPORT_MB = 100
+BLOCK_BYTES = 1 << 18
+
+# The columns that are known of a VDR export, and what stands there.
+COLUMNS = ["address", "ip", "location", "severity", "description", "cve_number", "remedy",
+           "references", "report_id", "vulnerability_id", "score_cvss", "score_cps",
+           "group_description", "group_differentiator", "os_family", "os_name"]
+DESCRIPTIONS = [
+    "OpenSSL before 3.0.7 has a stack overflow in the verification of X.509 certificates: a name "
+    "constraint with a long e-mail address in punycode lets whoever signs a certificate crash the "
+    "service.",
+    'The server answers with the header ""Server: Apache/2.4.52 (Ubuntu)"", which names a version '
+    "with known weaknesses, request smuggling among them, and so tells where to begin.",
+    "The session cookie is sent without the attribute Secure,\nso that a browser also sends it over "
+    "plain HTTP, where everybody on the way can read it and go on with the session in their own.",
+]
+REMEDY = ("Install the vendor's update, restart the service and scan again; where that must wait, "
+          "keep the port from networks that need not reach it.")
+LINE = ('https://www{n}.example.com/,192.0.{a}.{b},{location},{severity},"{description}",'
+        'CVE-2024-{n:05},"{remedy}","https://nvd.nist.gov/vuln/detail/CVE-2024-{n:05} '
+        'https://www.example.com/advisories/{n}",{n},{v},{cvss:.1f},{cps:.2f},'
+        '"Outdated software: {location}",tcp/443 www{n}.example.com,Linux,Debian GNU/Linux 12\r\n')
+
+
+class Disk(Csv):
+    """A file that is there already."""
+
+    columns = COLUMNS
+
+    def __init__(self, path, rows):
+        super().__init__(rows)
+        self.path = path
+
+    def chunks(self):
+        with open(self.path, "rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                yield block
+
+
+def make_export(path, megabytes):
+    severities, locations = ("critical", "medium", "warning", "info"), ("dmz", "office", "")
+    rows = 0
+    with open(path, "w", newline="") as file:
+        file.write("\ufeff" + ",".join(COLUMNS) + "\r\n")
+        while file.tell() < megabytes * 1_000_000:
+            first, rows = rows, rows + 1000
+            file.write("".join(
+                LINE.format(n=n, v=n * 7, a=n // 256 % 256, b=n % 256, location=locations[n % 3],
+                            severity=severities[n % 4], description=DESCRIPTIONS[n % 3],
+                            remedy=REMEDY, cvss=n % 101 / 10, cps=n % 997 / 99)
+                for n in range(first, rows)))
+    return Disk(path, rows)
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def status_mib(pid, field):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def report_scans(stack, source):
+    """From notification to record; the vendor's answers are made by a Python process beside it."""
+    pid = stack.enricher.process.pid
+    print(f"\nenricher, idle: {status_mib(pid, 'VmRSS'):.1f} MiB RSS", flush=True)
+    before = cpu_seconds(pid)
+    for number in range(SCANS):
+        source.stub.scan(str(number))
+        stack.notify(source, id=str(number), kind="scan", status="done")
+    began = time.monotonic()
+    stack.tap.wait("scans", SCANS, 120)
+    used = cpu_seconds(pid) - before
+    print(f"{SCANS} scans: the last {time.monotonic() - began:.1f} s behind its webhook, "
+          f"{used * 1e6 / SCANS:.0f} us CPU each")
+
+
+def report_export(stack, source, file, number):
+    pid = stack.enricher.process.pid
+    size, seen = file.path.stat().st_size, stack.tap.length("exports")
+    source.stub.export(number, file)
+    before, began = cpu_seconds(pid), time.monotonic()
+    stack.notify(source, id=number, kind="export", status="done")
+    until(lambda: stack.tap.length("exports") > seen, "the manifest", 60 + size / 1e6, 0.1)
+    took, used = time.monotonic() - began, cpu_seconds(pid) - before
+    print(f"export of {file.rows} rows, {size / 1e6:.0f} MB: {took:.1f} s, "
+          f"{file.rows / took:.0f} rows/s, {size / took / 1e6:.1f} MB/s; "
+          f"{used * 1e6 / file.rows:.2f} us CPU a row, {size / used / 1e6:.1f} MB per CPU-s; "
+          f"RSS at most {status_mib(pid, 'VmHWM'):.1f} MiB", flush=True)
+    return used * 1e6 / file.rows
+
+
+def report_floor(broker, stack, file):
+    """The same records by nothing but librdkafka: (seconds, CPU-seconds)."""
+    size = file.path.stat().st_size
+    done = subprocess.run([BUILD / "bench-produce", broker.bootstrap, stack.tap.topic("export-rows"),
+                           str(file.rows), str(size // file.rows)],
+                          capture_output=True, text=True, check=True)
+    took, used = (float(word) for word in done.stdout.split())
+    print(f"bare producer, as many records: {took:.1f} s, {file.rows / took:.0f} rows/s, "
+          f"{size / took / 1e6:.1f} MB/s; {used * 1e6 / file.rows:.2f} us CPU a row", flush=True)
+    return used * 1e6 / file.rows
+
+
+def run(broker, folder, megabytes=EXPORT_MB, runs=1):
+    print(f"writing an export of {megabytes} MB", flush=True)
+    file = make_export(folder / "export.csv", megabytes)
+    stack = Stack(broker, folder / "enriched", [Source()])
+    try:
+        stack.start()
+        source = stack.sources[0]
+        report_scans(stack, source)
+        for number in range(runs):
+            row = report_export(stack, source, file, str(1_000_000 + number))
+            floor = report_floor(broker, stack, file)
+            print(f"CPU a row, as a multiple of the bare producer's: {row / floor:.2f}")
+    finally:
+        stack.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--export-mb", type=int, default=EXPORT_MB)
+    parser.add_argument("--runs", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="vulnbus-bench-") as name:
+        folder = Path(name)
+        found = kafka.foreign()
+        broker = kafka.ForeignBroker(found) if found else kafka.Broker(folder / "broker")
+        broker.start()
+        try:
+            run(broker, folder, arguments.export_mb, arguments.runs)
+        finally:
+            broker.stop()
+
+
+if __name__ == "__main__":
+    main()
