@@ -108,12 +108,15 @@ main(int argc, char **argv)
 
 	if (argc != 5)
 		return EXIT_FAILURE;
-	records = atol(argv[3]);
-	bytes = (size_t)atol(argv[4]);
+	records = strtol(argv[3], NULL, 10);
+	bytes = (size_t)strtol(argv[4], NULL, 10);
 	value = malloc(bytes);
 	set(conf, "bootstrap.servers", argv[1]);
 	set(conf, "transactional.id", argv[2]);
-	set(conf, "linger.ms", "5");
+	/* As the enricher has it: with less librdkafka polls without a pause.
+	 */
+	set(conf, "linger.ms", "100");
+	set(conf, "queue.buffering.max.kbytes", "2048");
 	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
 	client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
 	if (client == NULL || value == NULL)
@@ -128,7 +131,8 @@ main(int argc, char **argv)
 		sent += bytes;
 		if (sent < BATCH_BYTES && i + 1 < records)
 			continue;
-		require("commit", rd_kafka_commit_transaction(client, ANSWER_MS));
+		require(
+		    "commit", rd_kafka_commit_transaction(client, ANSWER_MS));
 		sent = 0;
 		if (i + 1 < records)
 			require("begin", rd_kafka_begin_transaction(client));
