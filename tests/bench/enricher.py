@@ -9,6 +9,7 @@ CPU is that of the enricher alone (user and system, from /proc); vendor and brok
 the same cores. The export is written to a temporary folder first, and read from there again."""
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 
+import msgpack  # noqa: E402
+from confluent_kafka import Producer  # noqa: E402
+
 import kafka  # noqa: E402
 from daemons import BUILD, Source, Stack  # noqa: E402
 from vendor import Csv  # noqa: E402
@@ -26,6 +30,8 @@ from waiting import until  # noqa: E402
 
 SCANS = 2000
 EXPORT_MB = 100
+ENTRIES = 100_000
+DAY_MS = 86_400_000
 BLOCK_BYTES = 1 << 18
 
 # The columns that are known of a VDR export, and what stands there.
@@ -133,7 +139,56 @@ def report_floor(broker, stack, file):
     return used * 1e6 / file.rows
 
 
-def run(broker, folder, megabytes=EXPORT_MB, runs=1):
+def fill_state(broker, stack, count):
+    """As many events as this: one half done, one half waiting for tomorrow."""
+    now = int(time.time() * 1000)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    event = {"id": "", "source": "acme-vdr", "vendor": "taegis-vdr", "kind": "scan.completed",
+             "subject": {"type": "scan", "id": ""}, "occurred_ms": now, "received_ms": now,
+             "attempt": 1, "proof": "jws-es512",
+             "attributes": {"asset_id": "1", "asset_type": "site", "is_ad_hoc": True}}
+    waiting = {"v": 1, "due_ms": now + DAY_MS, "first_ms": now, "attempts": 3, "polls": 0,
+               "offset": 0, "json": False, "trace": trace, "origin": trace, "event": b""}
+    done = msgpack.packb({"v": 1, "done_ms": now})
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 50,
+                         "queue.buffering.max.messages": 100_000})
+    partitions = itertools.cycle(range(3))
+    for number in range(count):
+        name = f"acme-vdr:scan:{number}:1:done"
+        value = done
+        if number % 2:
+            event["id"], event["subject"]["id"] = name, str(number)
+            waiting["event"] = msgpack.packb(event)
+            value = msgpack.packb(waiting, use_bin_type=False)
+        while True:
+            try:
+                producer.produce(stack.tap.topic("state"), value, name, next(partitions))
+                break
+            except BufferError:
+                producer.poll(0.1)
+    producer.flush()
+
+
+def report_restore(broker, folder, count):
+    """From its start until the enricher is ready, with an empty state and with this one."""
+    stack = Stack(broker, folder / "restored", [Source()])
+    try:
+        for entries in (0, count):
+            if entries:
+                fill_state(broker, stack, entries)
+            began = time.monotonic()
+            stack.start(ingress=False)
+            took, pid = time.monotonic() - began, stack.enricher.process.pid
+            print(f"start with {entries} entries of state: ready in {took:.2f} s, "
+                  f"{cpu_seconds(pid):.2f} s of CPU, {status_mib(pid, 'VmRSS'):.1f} MiB RSS, "
+                  f"at most {status_mib(pid, 'VmHWM'):.1f}", flush=True)
+            stack.enricher.stop()
+    finally:
+        stack.close()
+
+
+def run(broker, folder, megabytes=EXPORT_MB, runs=1, entries=ENTRIES):
+    report_restore(broker, folder, entries)
     print(f"writing an export of {megabytes} MB", flush=True)
     file = make_export(folder / "export.csv", megabytes)
     stack = Stack(broker, folder / "enriched", [Source()])
@@ -153,6 +208,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--export-mb", type=int, default=EXPORT_MB)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--entries", type=int, default=ENTRIES)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="vulnbus-bench-") as name:
         folder = Path(name)
@@ -160,7 +216,7 @@ def main():
         broker = kafka.ForeignBroker(found) if found else kafka.Broker(folder / "broker")
         broker.start()
         try:
-            run(broker, folder, arguments.export_mb, arguments.runs)
+            run(broker, folder, arguments.export_mb, arguments.runs, arguments.entries)
         finally:
             broker.stop()
 
