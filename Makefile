@@ -365,11 +365,13 @@ demo: ## build and show everything in one terminal (KAFKA=host:port: on a real c
 demo-check: all
 	@$(OUT)/vulnbus demo
 
-bench: ## the signed path beside a bare EVP_DigestVerify
+bench: ## the signed path beside a bare EVP_DigestVerify, the enricher beside a bare producer
 	@$(MAKE) --no-print-directory test-deps
-	@$(MAKE) --no-print-directory all $(OUT)/bench-verify $(OUT)/bench-load
-	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
+	@$(MAKE) --no-print-directory all $(OUT)/bench-verify $(OUT)/bench-load $(OUT)/bench-produce
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 		$(PY) tests/bench/bench.py $(BENCH_ARGS)
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		$(PY) tests/bench/enricher.py $(ENRICHER_ARGS)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

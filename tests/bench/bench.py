@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed path, from HTTP to Kafka's delivery report, beside a bare EVP_DigestVerify with a
-cached key; the unsigned path; what the enricher makes of scans and of a large export: all in this
-run, on this machine, against a real Kafka.
+cached key; the unsigned path: all in this run, on this machine, against a real Kafka. The enricher
+is measured by enricher.py.
 
     make bench [BENCH_ARGS="--seconds 10"]
 
@@ -22,14 +22,11 @@ sys.path.insert(0, str(HERE.parent / "system"))
 
 import kafka  # noqa: E402
 from daemons import BUILD, Source, Stack  # noqa: E402
-from vendor import Csv, Vendor  # noqa: E402
-from waiting import until  # noqa: E402
+from vendor import Vendor  # noqa: E402
 
 WEBHOOKS = 1000
 CONNECTIONS = (1, 16, 64)
 BODY_BYTES = 650
-SCANS = 2000
-ROWS = 500_000
 
 
 def cpu_seconds(pid):
@@ -88,39 +85,6 @@ def make_bodies(folder):
     return folder / "bodies"
 
 
-def peak_mib(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def report_enricher(stack, source):
-    """From notification to record; the vendor's answers are made by a Python process beside it."""
-    pid = stack.enricher.process.pid
-    print(f"\nenricher, idle: {resident_mib(pid):.1f} MiB RSS", flush=True)
-    before = cpu_seconds(pid)
-    names = []
-    for number in range(SCANS):
-        source.stub.scan(str(number))
-        names.append(stack.notify(source, id=str(number), kind="scan", status="done"))
-    began = time.monotonic()
-    stack.tap.wait("scans", SCANS, 120)
-    used = cpu_seconds(pid) - before
-    print(f"{SCANS} scans: the last {time.monotonic() - began:.1f} s behind its webhook, "
-          f"{used * 1e6 / SCANS:.0f} us CPU each")
-    file = Csv(ROWS, bom=True)
-    size = file.sums[0]
-    source.stub.export("1000000", file)
-    before, began = cpu_seconds(pid), time.monotonic()
-    stack.notify(source, id="1000000", kind="export", status="done")
-    until(lambda: stack.tap.length("exports"), "the manifest", 600, 0.1)
-    took, used = time.monotonic() - began, cpu_seconds(pid) - before
-    print(f"export of {ROWS} rows, {size / 1e6:.1f} MB: {took:.1f} s, {ROWS / took:.0f} rows/s, "
-          f"{size / took / 1e6:.1f} MB/s; {used * 1e6 / ROWS:.1f} us CPU a row, "
-          f"{size / used / 1e6:.1f} MB per CPU-s; RSS at most {peak_mib(pid):.1f} MiB")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=6)
@@ -140,12 +104,6 @@ def main():
             print(f"ingress, idle: {resident_mib(stack.ingress.process.pid):.1f} MiB RSS")
             is_good = report_signed(stack, signed, folder, seconds)
             is_good &= report_unsigned(stack, unsigned, folder, seconds)
-        finally:
-            stack.close()
-        stack = Stack(broker, folder / "enriched", [Source()])
-        try:
-            stack.start()
-            report_enricher(stack, stack.sources[0])
         finally:
             stack.close()
             broker.stop()

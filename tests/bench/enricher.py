@@ -11,6 +11,7 @@ the same cores. The export is written to a temporary folder first, and read from
 import argparse
 import itertools
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ SCANS = 2000
 EXPORT_MB = 100
 ENTRIES = 100_000
 DAY_MS = 86_400_000
+STARTS = 11
+PARTITIONS = 3          # as Stack makes topics
 BLOCK_BYTES = 1 << 18
 
 # The columns that are known of a VDR export, and what stands there.
@@ -139,6 +142,29 @@ def report_floor(broker, stack, file):
     return used * 1e6 / file.rows
 
 
+def report_start(folder):
+    """From exec until all ports listen; nobody answers as Kafka."""
+    source = Source()
+    stack = Stack(kafka.ForeignBroker("127.0.0.1:1"), folder / "started", [source])
+    for program, ports in (("vulnbus-ingress", 2), ("vulnbus-enricher", 1)):
+        took, used = [], []
+        for _ in range(STARTS):
+            began = time.monotonic()
+            with subprocess.Popen([BUILD / program, "-c", stack.config], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+                lines = (line for line in process.stdout if '"listening"' in line)
+                assert len(list(itertools.islice(lines, ports))) == ports
+                took.append((time.monotonic() - began) * 1000)
+                used.append(sum(int(thread.read_text().split()[0]) / 1e6 for thread in
+                                Path(f"/proc/{process.pid}/task").glob("*/schedstat")))
+                process.kill()
+        print(f"{program}: listens after {statistics.median(took):.0f} ms "
+              f"({min(took):.0f} to {max(took):.0f}), {statistics.median(used):.0f} ms of CPU",
+              flush=True)
+    stack.tap.close()
+    source.stub.down()
+
+
 def fill_state(broker, stack, count):
     """As many events as this: one half done, one half waiting for tomorrow."""
     now = int(time.time() * 1000)
@@ -152,7 +178,7 @@ def fill_state(broker, stack, count):
     done = msgpack.packb({"v": 1, "done_ms": now})
     producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 50,
                          "queue.buffering.max.messages": 100_000})
-    partitions = itertools.cycle(range(3))
+    partitions = itertools.cycle(range(PARTITIONS))
     for number in range(count):
         name = f"acme-vdr:scan:{number}:1:done"
         value = done
@@ -188,6 +214,7 @@ def report_restore(broker, folder, count):
 
 
 def run(broker, folder, megabytes=EXPORT_MB, runs=1, entries=ENTRIES):
+    report_start(folder)
     report_restore(broker, folder, entries)
     print(f"writing an export of {megabytes} MB", flush=True)
     file = make_export(folder / "export.csv", megabytes)
