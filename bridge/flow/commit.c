@@ -117,21 +117,24 @@ begin(struct commit *commit)
 }
 
 /* A full queue empties as Kafka takes the records; if it does not, they time
- * out with the transaction, which ends the waiting. */
+ * out with the transaction, which ends the waiting. So does a refusal. */
 static enum status
 enqueue(
     struct commit *commit, const struct kafka_record *record, struct work *work)
 {
 	enum status status;
 
-	while (commit->unreported > UNREPORTED_MAX)
+	while (commit->status == STATUS_OK &&
+	       commit->unreported > UNREPORTED_MAX)
 		kafka_producer_poll(commit->producer, REPORT_MS);
+	if (commit->status != STATUS_OK)
+		return STATUS_OK;
 	do {
 		status = kafka_producer_send(
 		    commit->producer, record, work, &commit->why);
 		if (status == STATUS_UNAVAILABLE)
 			kafka_producer_poll(commit->producer, REPORT_MS);
-	} while (status == STATUS_UNAVAILABLE);
+	} while (status == STATUS_UNAVAILABLE && commit->status == STATUS_OK);
 	if (status == STATUS_OK)
 		commit->unreported += record->key.len + record->value.len;
 	return status;
