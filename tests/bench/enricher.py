@@ -93,6 +93,11 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def starved_seconds(pid):
+    """How long its main thread was ready to run and had no core."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def status_mib(pid, field):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(field):
@@ -119,11 +124,12 @@ def report_export(stack, source, file, number):
     pid = stack.enricher.process.pid
     size, seen = file.path.stat().st_size, stack.tap.length("exports")
     source.stub.export(number, file)
-    before, began = cpu_seconds(pid), time.monotonic()
+    before, began, starved = cpu_seconds(pid), time.monotonic(), starved_seconds(pid)
     stack.notify(source, id=number, kind="export", status="done")
     until(lambda: stack.tap.length("exports") > seen, "the manifest", 60 + size / 1e6, 0.1)
     took, used = time.monotonic() - began, cpu_seconds(pid) - before
-    print(f"export of {file.rows} rows, {size / 1e6:.0f} MB: {took:.1f} s, "
+    print(f"export of {file.rows} rows, {size / 1e6:.0f} MB: {took:.1f} s (of which "
+          f"{starved_seconds(pid) - starved:.1f} without a core), "
           f"{file.rows / took:.0f} rows/s, {size / took / 1e6:.1f} MB/s; "
           f"{used * 1e6 / file.rows:.2f} us CPU a row, {size / used / 1e6:.1f} MB per CPU-s; "
           f"RSS at most {status_mib(pid, 'VmHWM'):.1f} MiB", flush=True)
@@ -205,8 +211,9 @@ def report_restore(broker, folder, count):
             began = time.monotonic()
             stack.start(ingress=False)
             took, pid = time.monotonic() - began, stack.enricher.process.pid
-            print(f"start with {entries} entries of state: ready in {took:.2f} s, "
-                  f"{cpu_seconds(pid):.2f} s of CPU, {status_mib(pid, 'VmRSS'):.1f} MiB RSS, "
+            print(f"start with {entries} entries of state: ready in {took:.2f} s, of which "
+                  f"{starved_seconds(pid):.2f} without a core; {cpu_seconds(pid):.2f} s of CPU, "
+                  f"{status_mib(pid, 'VmRSS'):.1f} MiB RSS, "
                   f"at most {status_mib(pid, 'VmHWM'):.1f}", flush=True)
             stack.enricher.stop()
     finally:
