@@ -367,9 +367,11 @@ demo-check: all
 
 bench: ## speed and memory, beside the bare libraries in the same run
 	@$(MAKE) --no-print-directory test-deps
-	@$(MAKE) --no-print-directory all $(addprefix $(OUT)/bench-,verify malformed load bare produce)
-	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) \
+	@$(MAKE) --no-print-directory all $(addprefix $(OUT)/bench-,verify malformed load bare round-trip produce)
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
 		$(PY) tests/bench/bench.py $(BENCH_ARGS)
+	@VULNBUS_BUILD=$(CURDIR)/$(OUT) VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		$(PY) tests/bench/enricher.py $(ENRICHER_ARGS)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

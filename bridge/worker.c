@@ -16,7 +16,7 @@
 #define LATER_MS          1000
 #define TIDY_EVERY_MS     60000
 #define READ_AHEAD_MAX    256
-#define LINGER_MS         100 /* a transaction, for what is under way */
+#define LINGER_MS         250 /* a transaction, for what is under way */
 
 static const struct binding *
 binding_of(const struct worker *w, const struct feed *feed)

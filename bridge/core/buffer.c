@@ -116,9 +116,12 @@ buffer_extend(struct buffer *b, size_t len)
 void
 buffer_append(struct buffer *b, const void *data, size_t len)
 {
-	char *run = buffer_extend(b, len);
+	char *run;
 
-	if (run && len > 0)
+	if (len == 0)
+		return;
+	run = buffer_extend(b, len);
+	if (run)
 		memcpy(run, data, len);
 }
 

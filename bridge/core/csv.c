@@ -47,17 +47,29 @@ end_row(struct csv *csv, struct error *err)
 	return STATUS_OK;
 }
 
-/* Plain text in bulk, up to the next byte that means something. */
-static void
-take_run(struct csv *csv, struct view *input, const char *stops)
+/* How much of it is plain text, up to the next byte that means something. */
+static size_t
+unquoted_run(struct view input)
 {
 	size_t len = 0;
 
-	while (len < input->len && strchr(stops, input->data[len]) == NULL)
+	while (len < input.len && input.data[len] != ',' &&
+	       input.data[len] != '\n')
 		len++;
-	/* strchr also finds the terminator: a NUL is data like any other. */
-	if (len < input->len && input->data[len] == '\0')
-		len++;
+	return len;
+}
+
+static size_t
+quoted_run(struct view input)
+{
+	const char *end = memchr(input.data, '"', input.len);
+
+	return end == NULL ? input.len : (size_t)(end - input.data);
+}
+
+static void
+take_run(struct csv *csv, struct view *input, size_t len)
+{
 	buffer_append(&csv->text, input->data, len);
 	input->data += len;
 	input->len -= len;
@@ -165,11 +177,11 @@ step(struct csv *csv, struct view *input, struct error *err)
 	if (csv->state == CSV_ROW_START)
 		start_row(csv);
 	if (csv->state == CSV_UNQUOTED && c != ',' && c != '\n') {
-		take_run(csv, input, ",\n");
+		take_run(csv, input, unquoted_run(*input));
 		return STATUS_END;
 	}
 	if (csv->state == CSV_QUOTED && c != '"') {
-		take_run(csv, input, "\"");
+		take_run(csv, input, quoted_run(*input));
 		return STATUS_END;
 	}
 	input->data++;

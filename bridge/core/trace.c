@@ -119,9 +119,12 @@ trace_continue(struct view traceparent, struct view origin, struct trace *out)
 void
 trace_restore(struct view hop, struct view origin, struct trace *out)
 {
-	trace_continue(hop, origin, out);
-	if (is_traceparent(hop))
-		copy(hop, out->hop);
+	if (!is_traceparent(hop)) {
+		trace_continue(hop, origin, out);
+		return;
+	}
+	copy(hop, out->hop);
+	copy(is_traceparent(origin) ? origin : hop, out->origin);
 }
 
 void

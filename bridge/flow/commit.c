@@ -11,6 +11,9 @@
 #define PROBE_MS           1000
 #define ALONE_MS           2000
 #define STATE_BYTES_MAX    (5u << 20)
+/* One request under way and the next one ready: more would only wait. */
+#define UNREPORTED_MAX     (2u << 20)
+#define REPORT_MS          10
 
 /* Once one is refused, the transaction can only be aborted: nothing more is
  * sent, because librdkafka would wait for it until the transaction times out.
@@ -42,6 +45,9 @@ on_delivery(void *record_arg, const struct kafka_report *report, void *arg)
 	struct work *work = record_arg;
 
 	metric_observe(METRIC_DELIVERY_TIME, report->latency_us);
+	commit->unreported -= report->bytes < commit->unreported
+				  ? report->bytes
+				  : commit->unreported;
 	if (report->status == STATUS_OK) {
 		if (strcmp(report->topic, commit->topics->names[TOPIC_STATE]) ==
 		    0)
@@ -106,7 +112,32 @@ begin(struct commit *commit)
 	commit->is_open = commit->status == STATUS_OK;
 	commit->rows = 0;
 	commit->bytes = 0;
+	commit->unreported = 0;
 	commit->refused = NULL;
+}
+
+/* A full queue empties as Kafka takes the records; if it does not, they time
+ * out with the transaction, which ends the waiting. So does a refusal. */
+static enum status
+enqueue(
+    struct commit *commit, const struct kafka_record *record, struct work *work)
+{
+	enum status status;
+
+	while (commit->status == STATUS_OK &&
+	       commit->unreported > UNREPORTED_MAX)
+		kafka_producer_poll(commit->producer, REPORT_MS);
+	if (commit->status != STATUS_OK)
+		return STATUS_OK;
+	do {
+		status = kafka_producer_send(
+		    commit->producer, record, work, &commit->why);
+		if (status == STATUS_UNAVAILABLE)
+			kafka_producer_poll(commit->producer, REPORT_MS);
+	} while (status == STATUS_UNAVAILABLE && commit->status == STATUS_OK);
+	if (status == STATUS_OK)
+		commit->unreported += record->key.len + record->value.len;
+	return status;
 }
 
 static enum status
@@ -122,14 +153,7 @@ send(
 		kafka_producer_flush(commit->producer, ALONE_MS);
 	if (commit->status != STATUS_OK)
 		return STATUS_OK;
-	/* A full queue empties as Kafka takes the records; if it does not,
-	 * they time out with the transaction, which ends the loop. */
-	do {
-		status = kafka_producer_send(
-		    commit->producer, record, work, &commit->why);
-		if (status == STATUS_UNAVAILABLE)
-			kafka_producer_poll(commit->producer, 10);
-	} while (status == STATUS_UNAVAILABLE);
+	status = enqueue(commit, record, work);
 	if (work->is_suspect)
 		kafka_producer_flush(commit->producer, ALONE_MS);
 	if (status == STATUS_TOO_LARGE)

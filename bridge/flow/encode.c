@@ -22,7 +22,7 @@
 void
 encoded_init(struct encoded *encoded)
 {
-	*encoded = (struct encoded){ .record = { .topic = NULL } };
+	*encoded = (struct encoded){ .time_ms = TIMESTAMP_NONE };
 	tree_init(&encoded->tree, NODES_MAX);
 	tree_init(&encoded->projected, NODES_MAX);
 	buffer_init(&encoded->value, VALUE_BYTES_MAX);
@@ -66,12 +66,25 @@ write_value(const struct encoding *encoding, enum topic topic,
 	return msgpack_write(&out->tree, &out->value, err);
 }
 
-static void
-print_time(const struct event *event, struct encoded *out)
+/* An export's rows all have the time of their event. */
+static struct view
+time_of(const struct event *event, struct encoded *out)
 {
-	out->time[0] = '\0';
-	if (event->occurred_ms != TIMESTAMP_NONE)
+	if (event->occurred_ms == TIMESTAMP_NONE)
+		return VIEW("");
+	if (event->occurred_ms != out->time_ms)
 		timestamp_print(event->occurred_ms, out->time);
+	out->time_ms = event->occurred_ms;
+	return view_of(out->time);
+}
+
+/* "<type>/<id>", which is how the key ends, too. */
+static struct view
+subject_of(const struct event *event, const struct encoded *out)
+{
+	const size_t start = event->source.len + 1;
+
+	return (struct view){ out->key.data + start, out->key.len - start };
 }
 
 /* CloudEvents allows no control characters in an attribute; event_check saw
@@ -81,27 +94,20 @@ add_headers(const struct encoding *encoding, enum topic topic,
     const struct event *event, struct view id, struct view base_url,
     const struct trace *trace, struct encoded *out)
 {
-	snprintf(out->content_type, sizeof(out->content_type), "%s",
-	    is_in_json(encoding, topic) ? TYPE_JSON : TYPE_MSGPACK);
-	snprintf(out->subject, sizeof(out->subject), "%.*s/%.*s",
-	    VIEW_ARGS(event->subject_type), VIEW_ARGS(event->subject_id));
-	snprintf(out->schema, sizeof(out->schema), "urn:vulnbus:schema:%s:v1",
-	    topic_record(topic));
-	print_time(event, out);
 	out->trace = trace == NULL ? (struct trace){ "", "" } : *trace;
-	kafka_record_add_header(
-	    &out->record, "content-type", view_of(out->content_type));
+	kafka_record_add_header(&out->record, "content-type",
+	    is_in_json(encoding, topic) ? VIEW(TYPE_JSON) : VIEW(TYPE_MSGPACK));
 	kafka_record_add_header(&out->record, "ce_specversion", VIEW("1.0"));
 	kafka_record_add_header(&out->record, "ce_id", id);
 	kafka_record_add_header(&out->record, "ce_source", base_url);
 	kafka_record_add_header(&out->record, "ce_type", view_of(out->type));
-	kafka_record_add_header(&out->record, "ce_time", view_of(out->time));
+	kafka_record_add_header(&out->record, "ce_time", time_of(event, out));
 	kafka_record_add_header(
-	    &out->record, "ce_subject", view_of(out->subject));
+	    &out->record, "ce_subject", subject_of(event, out));
 	kafka_record_add_header(
 	    &out->record, "ce_partitionkey", buffer_view(&out->key));
 	kafka_record_add_header(
-	    &out->record, "ce_dataschema", view_of(out->schema));
+	    &out->record, "ce_dataschema", view_of(topic_schema(topic)));
 	/* The hop's, as any protocol has it; and the extension's, which "MUST
 	 * carry the trace information of the starting trace of the
 	 * transmission" (CloudEvents, Distributed Tracing Extension). */
@@ -140,8 +146,9 @@ encode_event(const struct encoding *encoding, const struct event *event,
     struct error *err)
 {
 	start(out);
-	snprintf(out->type, sizeof(out->type), "vulnbus.%.*s",
+	snprintf(out->type_text, sizeof(out->type_text), "vulnbus.%.*s",
 	    VIEW_ARGS(event->kind));
+	out->type = out->type_text;
 	event_to_tree(event, &out->tree);
 	return finish(encoding, TOPIC_EVENTS, event, event->id, base_url, trace,
 	    event->received_ms, out, err);
@@ -157,13 +164,6 @@ add_common(const struct event *event, struct view id, const char *made_name,
 	tree_text(t, VIEW("vendor"), event->vendor);
 	tree_text_if(t, VIEW("kind"), event->kind);
 	tree_int(t, view_of(made_name), made_ms);
-}
-
-static void
-name_enriched(enum topic topic, struct encoded *out)
-{
-	snprintf(out->type, sizeof(out->type), "vulnbus.%s.enriched",
-	    topic_record(topic));
 }
 
 static size_t
@@ -188,10 +188,10 @@ encode_projection(const struct encoding *encoding,
 	enum status status;
 
 	start(out);
-	snprintf(out->type, sizeof(out->type), "vulnbus.ocsf.%s",
+	snprintf(out->type_text, sizeof(out->type_text), "vulnbus.ocsf.%s",
 	    topic_record(record->topic));
+	out->type = out->type_text;
 	snprintf(out->id, sizeof(out->id), "%.*s/ocsf", VIEW_ARGS(record->id));
-	print_time(event, out);
 	add_common(event, record->id, record->made_name, record->made_ms,
 	    &out->projected);
 	fit_copy(&out->projected, record->body, fit);
@@ -204,7 +204,7 @@ encode_projection(const struct encoding *encoding,
 			 .record = &out->projected,
 			 .id = view_of(out->id),
 			 .base_url = record->base_url,
-			 .original_time = view_of(out->time) },
+			 .original_time = time_of(event, out) },
 	    &out->tree);
 	return finish(encoding, TOPIC_OCSF, event, view_of(out->id),
 	    record->base_url, record->trace, record->made_ms, out, err);
@@ -218,7 +218,7 @@ encode_fitting(const struct encoding *encoding,
 	if (record->is_ocsf)
 		return encode_projection(encoding, record, fit, out, err);
 	start(out);
-	name_enriched(record->topic, out);
+	out->type = topic_type(record->topic);
 	add_common(record->event, record->id, record->made_name,
 	    record->made_ms, &out->tree);
 	fit_copy(&out->tree, record->body, fit);
@@ -270,7 +270,7 @@ encode_dead_letter(const struct encoding *encoding, struct event *event,
 	enum status status;
 
 	start(out);
-	name_enriched(TOPIC_DEAD_LETTERS, out);
+	out->type = topic_type(TOPIC_DEAD_LETTERS);
 	add_common(event, id, "failed_ms", now_ms, &out->tree);
 	tree_text(&out->tree, VIEW("reason"), view_of(failure->reason));
 	tree_text(&out->tree, VIEW("stage"), view_of(failure->stage));

@@ -7,11 +7,14 @@
 static const struct {
 	const char *name;
 	const char *record;
+	const char *schema;
+	const char *type;
 	const char *cleanup;
 	int64_t retention_ms;
 } table[TOPIC_COUNT] = {
-#define X(symbol, name, record, cleanup, retention) \
-	{ name, record, cleanup, retention },
+#define X(symbol, name, record, cleanup, retention)         \
+	{ name, record, "urn:vulnbus:schema:" record ":v1", \
+		"vulnbus." record ".enriched", cleanup, retention },
 	TOPIC_TABLE(X)
 #undef X
 };
@@ -36,6 +39,18 @@ const char *
 topic_record(enum topic topic)
 {
 	return table[topic].record;
+}
+
+const char *
+topic_schema(enum topic topic)
+{
+	return table[topic].schema;
+}
+
+const char *
+topic_type(enum topic topic)
+{
+	return table[topic].type;
 }
 
 int

@@ -55,6 +55,7 @@ on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 					   : rd_kafka_err2str(message->err),
 			.topic = rd_kafka_topic_name(message->rkt),
 			.offset = message->offset,
+			.bytes = message->len + message->key_len,
 			.latency_us = rd_kafka_message_latency(message) },
 		    producer->arg);
 }
@@ -115,10 +116,14 @@ configure(const struct kafka_producer_options *options,
 	const struct config_kafka *kafka = &options->config->kafka;
 	char messages[16], kibibytes[24], timeout[16];
 	const bool is_transactional = options->transactional_id != NULL;
+	/* What a transaction ends with is a flush, so nothing waits that long.
+	 * But while one request of a partition is under way librdkafka sends no
+	 * other, and polls without a pause once records are older than this. */
+	const char *linger = is_transactional ? "100" : "0";
 	const struct kafka_setting settings[] = {
 		{ "enable.idempotence", "true" },
 		{ "partitioner", "murmur2_random" },
-		{ "linger.ms", is_transactional ? "5" : "0" },
+		{ "linger.ms", linger },
 		{ "queue.buffering.max.messages", messages },
 		{ "queue.buffering.max.kbytes", kibibytes },
 		{ "transactional.id", options->transactional_id },

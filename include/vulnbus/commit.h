@@ -19,6 +19,7 @@ struct commit {
 	struct work *dirty; /* a list by next_dirty */
 	uint64_t rows;      /* sent in this transaction */
 	uint64_t bytes;
+	uint64_t unreported; /* bytes of keys and values */
 	/* Whose record the brokers will never take, if commit_end said
 	 * STATUS_ABORTED; and why. */
 	struct work *refused;

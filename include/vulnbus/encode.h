@@ -19,11 +19,10 @@ struct encoded {
 	char id[EVENT_TEXT_BYTES + sizeof("/ocsf")]; /* and its id */
 	struct buffer value;
 	struct buffer key;
-	char subject[512];
+	int64_t time_ms; /* what `time` says */
 	char time[TIMESTAMP_TEXT_SIZE];
-	char type[96];
-	char schema[96];
-	char content_type[32];
+	const char *type; /* may be `type_text` */
+	char type_text[96];
 	struct trace trace;
 };
 

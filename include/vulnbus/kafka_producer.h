@@ -20,6 +20,7 @@ struct kafka_report {
 	const char *why;
 	const char *topic;
 	int64_t offset;
+	size_t bytes;       /* of key and value */
 	int64_t latency_us; /* since it was sent; -1: not known */
 };
 

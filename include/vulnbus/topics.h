@@ -20,7 +20,7 @@
 	    90 * DAY_MS)                                                      \
 	X(DEAD_LETTERS, "dead-letters", "dead-letter", "delete", 90 * DAY_MS) \
 	X(OCSF, "ocsf", "ocsf", "delete", 90 * DAY_MS)                        \
-	X(STATE, "state", NULL, "compact,delete", 0)
+	X(STATE, "state", "", "compact,delete", 0)
 
 enum topic {
 #define X(symbol, name, record, cleanup, retention) TOPIC_##symbol,
@@ -41,12 +41,19 @@ struct topics {
 void
 topics_init(struct topics *topics, const struct config *config);
 
-/* "scans", and "scan" for its record; NULL for a topic without a schema. */
+/* "scans", and "scan" for its record; empty for a topic without a schema. */
 const char *
 topic_short_name(enum topic topic);
 
 const char *
 topic_record(enum topic topic);
+
+/* The record's ce_dataschema, and its ce_type where it comes from an API. */
+const char *
+topic_schema(enum topic topic);
+
+const char *
+topic_type(enum topic topic);
 
 /* By short or full name, -1 when it is none of ours. */
 int

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed path, from HTTP to Kafka's delivery report, beside a bare EVP_DigestVerify with a
-cached key; the unsigned path; what the enricher makes of scans and of a large export: all in this
-run, on this machine, against a real Kafka.
+cached key; the unsigned path: all in this run, on this machine, against a real Kafka. The enricher
+is measured by enricher.py.
 
     make bench [BENCH_ARGS="--seconds 10"]
 
@@ -22,16 +22,13 @@ sys.path.insert(0, str(HERE.parent / "system"))
 
 import kafka  # noqa: E402
 from daemons import BUILD, Source, Stack  # noqa: E402
-from vendor import Csv, Vendor  # noqa: E402
-from waiting import until  # noqa: E402
+from vendor import Vendor  # noqa: E402
 
 WEBHOOKS = 1000
 CONNECTIONS = (1, 16, 64)
 MANY = 1900
 BODY_BYTES = 650
 THREADS = 2  # ingress.threads, when nothing is said
-SCANS = 2000
-ROWS = 500_000
 
 
 def cpu_seconds(pid):
@@ -39,11 +36,12 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mib(pid):
+def memory_mib(pid, word):
+    """VmRSS: resident now; VmHWM: at most."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+        if line.startswith(word):
             return int(line.split()[1]) / 1024
-    return 0.0
+    raise LookupError(word)
 
 
 def figure(program, *arguments):
@@ -69,7 +67,7 @@ def load(port, pid, path, webhooks, connections, seconds):
     time.sleep(0.2)
     used = cpu_seconds(pid) - before
     answers, others, took, p50, p99, _ = (float(word) for word in done.stdout.split())
-    return answers, others, took, p50, p99, used * 1e6 / answers, peak_mib(pid)
+    return answers, others, took, p50, p99, used * 1e6 / answers, memory_mib(pid, "VmHWM")
 
 
 def load_ingress(stack, source, webhooks, connections, seconds):
@@ -90,7 +88,7 @@ def load_bare(broker, topic, bodies, connections, seconds):
 
 def round_trip(broker, topic, records, seconds):
     """The broker's, for a bare producer: (p50 us, p99 us, CPU us a record)."""
-    done = subprocess.run([BUILD / "bench-produce", broker.bootstrap, topic, str(records),
+    done = subprocess.run([BUILD / "bench-round-trip", broker.bootstrap, topic, str(records),
                            str(BODY_BYTES), str(seconds)], capture_output=True, text=True,
                           check=True)
     _, _, p50, p99, cpu = (float(word) for word in done.stdout.split())
@@ -128,39 +126,6 @@ def make_bodies(folder):
     return folder / "bodies"
 
 
-def peak_mib(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def report_enricher(stack, source):
-    """From notification to record; the vendor's answers are made by a Python process beside it."""
-    pid = stack.enricher.process.pid
-    print(f"\nenricher, idle: {resident_mib(pid):.1f} MiB RSS", flush=True)
-    before = cpu_seconds(pid)
-    names = []
-    for number in range(SCANS):
-        source.stub.scan(str(number))
-        names.append(stack.notify(source, id=str(number), kind="scan", status="done"))
-    began = time.monotonic()
-    stack.tap.wait("scans", SCANS, 120)
-    used = cpu_seconds(pid) - before
-    print(f"{SCANS} scans: the last {time.monotonic() - began:.1f} s behind its webhook, "
-          f"{used * 1e6 / SCANS:.0f} us CPU each")
-    file = Csv(ROWS, bom=True)
-    size = file.sums[0]
-    source.stub.export("1000000", file)
-    before, began = cpu_seconds(pid), time.monotonic()
-    stack.notify(source, id="1000000", kind="export", status="done")
-    until(lambda: stack.tap.length("exports"), "the manifest", 600, 0.1)
-    took, used = time.monotonic() - began, cpu_seconds(pid) - before
-    print(f"export of {ROWS} rows, {size / 1e6:.1f} MB: {took:.1f} s, {ROWS / took:.0f} rows/s, "
-          f"{size / took / 1e6:.1f} MB/s; {used * 1e6 / ROWS:.1f} us CPU a row, "
-          f"{size / used / 1e6:.1f} MB per CPU-s; RSS at most {peak_mib(pid):.1f} MiB")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=6)
@@ -179,15 +144,9 @@ def main():
         stack.expect_errors()
         try:
             stack.start(enricher=False)
-            print(f"ingress, idle: {resident_mib(stack.ingress.process.pid):.1f} MiB RSS")
+            print(f"ingress, idle: {memory_mib(stack.ingress.process.pid, 'VmRSS'):.1f} MiB RSS")
             is_good = report_signed(stack, signed, folder, seconds)
             is_good &= report_unsigned(stack, unsigned, folder, seconds)
-        finally:
-            stack.close()
-        stack = Stack(broker, folder / "enriched", [Source()])
-        try:
-            stack.start()
-            report_enricher(stack, stack.sources[0])
         finally:
             stack.close()
             broker.stop()

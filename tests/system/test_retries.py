@@ -2,8 +2,10 @@
 """A vendor that is down, slow or throttling delays its own events only, as long as it has to and no
 longer; and nobody is asked more often than allowed."""
 
+import json
 import time
 from email.utils import formatdate
+from itertools import accumulate, pairwise
 
 import msgpack
 import pytest
@@ -19,9 +21,10 @@ BOUND = 5.0        # by when another vendor's events are enriched meanwhile
 CONCURRENT = 8     # calls under way at once, by default
 
 
-def flood(made, source, count, first=100_000):
+def flood(made, source, count, first=100_000, **claims):
     """Many events at once: copies of one that came in, each of a scan of its own. Their names."""
-    name = made.notify(source, id="1", kind="scan", status="done", assetId="1", assetType="site")
+    name = made.notify(source, id="1", kind="scan", status="done",
+                       **(claims or {"assetId": "1", "assetType": "site"}))
     record = made.tap.one("events", id=name)
     producer = Producer({"bootstrap.servers": made.broker.bootstrap,
                          "partitioner": "murmur2_random", "queue.buffering.max.messages": 100_000})
@@ -136,6 +139,58 @@ def test_retry_after_holds_for_the_whole_source(stack, how):
     source.stub.mood = None
     made.tap.wait("scans", len(names), 20)
     assert calls(source, first + 0.5)[0].time >= first + 2.9
+
+
+# --- as many calls at once as configured ---
+
+WAITING = 10_000
+AT_ONCE = 32
+ANSWERS_AFTER = 0.1
+
+
+def open_calls(seen):
+    """(time, calls open from then on), in order."""
+    steps = sorted([(each.time, 1) for each in seen] + [(each.ended, -1) for each in seen])
+    return list(zip((at for at, _ in steps), accumulate(change for _, change in steps)))
+
+
+def mean_open(steps, since, until_):
+    """How many calls were open on average in between."""
+    inside = [(max(at, since), min(after, until_), count)
+              for (at, count), (after, _) in pairwise(steps) if after > since and at < until_]
+    return sum((end - begin) * count for begin, end, count in inside) / (until_ - since)
+
+
+@pytest.mark.timeout(300)
+def test_ten_thousand_waiting_events_are_asked_about_at_the_configured_concurrency(stack):
+    source = Source(settings={"api": {"max_concurrent": AT_ONCE}})
+    # A token that the vendor refuses holds them all back.
+    good, source.stub.token = source.stub.token, "refused-until-all-are-there"
+    made = stack([source])
+    made.enricher.expect_errors("401|token|authori")
+    made.write_token(source, good)
+    made.start(enricher=False)
+    names = flood(made, source, WAITING, attemptNumber=1)
+    made.enricher.start(ready=False)
+    until(lambda: made.enricher.metric("vulnbus_events_waiting") >= WAITING, "they wait", 60)
+    for name in names:
+        number = name.split(":")[2]
+        source.stub.always(f"/api/v2/scans/{number}", Reply(
+            delay=ANSWERS_AFTER, body=json.dumps({"id": number, "status": "DONE"}).encode()))
+    began = time.monotonic()
+    made.write_token(source, "another-token-0123456789")
+    until(lambda: made.enricher.metric("vulnbus_events_waiting") == 0, "nothing waits", 120, 0.2)
+    seen = [each for each in calls(source, began) if each.ended > 0]
+    assert len(seen) == WAITING
+    steps = open_calls(seen)
+    assert max(count for _, count in steps) == AT_ONCE
+    # From the first until there are too few left.
+    first, last = seen[0].time, sorted(each.time for each in seen)[-AT_ONCE]
+    tenth = (last - first) / 10
+    shares = [mean_open(steps, first + n * tenth, first + (n + 1) * tenth) / AT_ONCE
+              for n in range(10)]
+    # While a transaction is committed no answer is read; a full machine makes that longer.
+    assert min(shares) >= 0.5 and sum(shares) >= 6.5, shares
 
 
 # --- giving up ---

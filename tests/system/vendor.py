@@ -160,6 +160,7 @@ class Seen:
     status: int = 0
     traceparent: str = ""
     tracestate: str = ""
+    ended: float = 0.0           # when the answer began; a file has no such time
 
 
 class Vendor:
@@ -295,6 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, reply):
         self.seen.status = reply.status
+        self.seen.ended = time.monotonic()
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(name, value)
