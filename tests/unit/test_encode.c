@@ -366,6 +366,12 @@ nothing_of_the_last_record_is_left(void **state)
 	assert_bytes(used.record.value, fresh.record.value);
 	assert_headers(
 	    &used.record, fresh.record.headers, fresh.record.header_count);
+	event.occurred_ms = 1598539391000; /* not that of the dead letter */
+	assert_ok(encode_event(&encoding, &event, VIEW("https://a.example"),
+		      NULL, &used, &err),
+	    &err);
+	assert_view(kafka_record_header(&used.record, "ce_time"),
+	    "2020-08-27T14:43:11Z");
 	encoded_clear(&used);
 	encoded_clear(&fresh);
 	event_clear(&event);
