@@ -125,6 +125,25 @@ $(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
 $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
+# Unit tests and corpora once more, with memory that runs out on command.
+TORTURE := $(patsubst tests/unit/%.c,$(OUT)/torture/%,$(filter-out tests/unit/test_tool%,$(wildcard tests/unit/test_*.c)))
+TORTURE_CORPORA := $(addprefix $(OUT)/torture/fuzz_,$(FUZZ))
+
+# Without sanitizers: what allocates comes before them.
+$(OUT)/torture/%.o: tests/torture/%.c tests/torture/torture.h
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-sanitize=all -c -o $@ $<
+
+$(OUT)/torture/test_%: tests/unit/test_%.c $(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
+		-Wl,--wrap=abort -o $@ $^ $(LDLIBS_ALL) -lcmocka
+
+$(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
+		$(addprefix $(OUT)/torture/,torture.o replay.o) $(LIB)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
+		-include tests/torture/torture.h -DFUZZ_GIVE_UP=torture_notice \
+		-Wl,--wrap=abort,--wrap=LLVMFuzzerTestOneInput -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL)
+
 # Keys, commands and options are the programs' own tables.
 $(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
 	@mkdir -p $(@D)
@@ -271,6 +290,15 @@ asan: ## unit and system tests under AddressSanitizer and UBSan
 tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan all unit
 
+torture: ## each unit test of core, flow and source and each corpus with the 1st, 2nd, 3rd ... allocation failing (T=json)
+	@$(MAKE) --no-print-directory VARIANT=asan torture-run
+
+torture-run: $(TORTURE) $(TORTURE_CORPORA)
+	@failed=0; for t in $(filter $(addprefix %_,$(or $(T),%)),$^); do printf '%s: ' $${t##*/}; \
+		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
+			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
+	done; exit $$failed
+
 fuzz: ## fuzz one parser with clang: F=jws S=60 (seconds)
 	@$(if $(filter $(F),$(FUZZ)),,echo "F is one of: $(FUZZ)"; exit 64)
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(BUILD)/fuzz/fuzz-$(F)
@@ -377,4 +405,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-run corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics

@@ -110,7 +110,7 @@ DOORS = [
     (r"openssl/.*", {"bridge/core/crypto.c",
                      "bridge/core/crypto_private.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
-    (r"cmocka\.h", re.compile(r"tests/unit/")),
+    (r"cmocka\.h", re.compile(r"tests/(unit|torture)/")),
 ]
 # Measured against the bare library.
 NO_DOOR_NEEDED = re.compile(r"tests/bench/")
