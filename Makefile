@@ -290,6 +290,18 @@ asan: ## unit and system tests under AddressSanitizer and UBSan
 tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan all unit
 
+# Those in which threads meet. What ThreadSanitizer says goes into files, of daemons that a test kills, too.
+RACED_BY := $(foreach t,notifications unsigned spool keys config_swap start_stop kafka_outage rolling rebalance \
+	status_page,tests/system/test_$(t).py)
+
+tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready ## system tests with daemons under ThreadSanitizer (T=tests/system/test_keys.py)
+	@$(MAKE) --no-print-directory VARIANT=tsan all
+	@rm -rf $(BUILD)/tsan/reports && mkdir -p $(BUILD)/tsan/reports
+	@failed=0; VULNBUS_BUILD=$(CURDIR)/$(BUILD)/tsan VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/tsan/reports/report exitcode=0" \
+		$(PY) -m pytest -q $(or $(T),$(RACED_BY)) || failed=1; \
+	python3 tests/tsan/judge.py $(BUILD)/tsan/reports || failed=1; exit $$failed
+
 torture: ## each unit test of core, flow and source and each corpus with the 1st, 2nd, 3rd ... allocation failing (T=json)
 	@$(MAKE) --no-print-directory VARIANT=asan torture-run
 
@@ -298,6 +310,22 @@ torture-run: $(TORTURE) $(TORTURE_CORPORA)
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
 			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
 	done; exit $$failed
+
+# Of the system tests those that between them go all ways of the stages, in a few minutes.
+COVERED_BY := $(foreach t,notifications unsigned enricher keys oauth2 credentials status_page spool \
+	retries ocsf bad_tokens sweeps rebalance,tests/system/test_$(t).py)
+
+coverage: $(VENV)/.ready $(KAFKA_JARS)/.ready ## lines that the tests reach; under 90 % in core, flow or source is an error
+	@find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory VARIANT=coverage all unit corpora
+	@VULNBUS_BUILD=$(CURDIR)/$(BUILD)/coverage VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		$(PY) -m pytest -q $(or $(T),$(COVERED_BY))
+	@$(MAKE) --no-print-directory coverage-report
+
+coverage-report:
+	@failed=0; for room in core flow source; do echo "== bridge/$$room"; \
+		gcovr -r . --filter "bridge/$$room/" --exclude-unreachable-branches --fail-under-line 90 \
+			$(BUILD)/coverage || failed=1; done; exit $$failed
 
 fuzz: ## fuzz one parser with clang: F=jws S=60 (seconds)
 	@$(if $(filter $(F),$(FUZZ)),,echo "F is one of: $(FUZZ)"; exit 64)
@@ -405,4 +433,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-run corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
