@@ -306,7 +306,7 @@ torture: ## each unit test of core, flow and source and each corpus with the 1st
 	@$(MAKE) --no-print-directory VARIANT=asan torture-run
 
 torture-run: $(TORTURE) $(TORTURE_CORPORA)
-	@failed=0; for t in $(filter $(addprefix %_,$(or $(T),%)),$^); do printf '%s: ' $${t##*/}; \
+	@failed=0; for t in $(if $(T),$(filter $(addprefix %_,$(T)),$^),$^); do printf '%s: ' $${t##*/}; \
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
 			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
 	done; exit $$failed

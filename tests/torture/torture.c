@@ -77,7 +77,7 @@ static _Thread_local bool is_within; /* in here already */
 static struct {
 	atomic_ulong count;
 	uint64_t places[CALLS_MAX];
-} *made;
+} * made;
 
 static struct {
 	unsigned long cases, allocations, runs, noticed, ended, findings;
@@ -148,16 +148,16 @@ void *
 malloc(size_t size)
 {
 	return does_fail(CALLER)
-	    ? NULL
-	    : passed_on(__interceptor_malloc(size), CALLER);
+		   ? NULL
+		   : passed_on(__interceptor_malloc(size), CALLER);
 }
 
 void *
 calloc(size_t count, size_t size)
 {
 	return does_fail(CALLER)
-	    ? NULL
-	    : passed_on(__interceptor_calloc(count, size), CALLER);
+		   ? NULL
+		   : passed_on(__interceptor_calloc(count, size), CALLER);
 }
 
 void *
@@ -228,9 +228,10 @@ add_code(struct ranges *ranges, const struct dl_phdr_info *info)
 		    ranges->count == RANGES_MAX)
 			continue;
 		ranges->items[ranges->count].begin = info->dlpi_addr +
-		    part->p_vaddr;
+						     part->p_vaddr;
 		ranges->items[ranges->count++].end = info->dlpi_addr +
-		    part->p_vaddr + part->p_memsz;
+						     part->p_vaddr +
+						     part->p_memsz;
 	}
 }
 
@@ -266,11 +267,14 @@ begin_libraries(void)
 static void
 note_encoder(void)
 {
-	const void *function = dlsym(RTLD_DEFAULT, "OSSL_ENCODER_do_all_provided");
+	const void *function = dlsym(
+	    RTLD_DEFAULT, "OSSL_ENCODER_do_all_provided");
 	const ElfW(Sym) *symbol = NULL;
 	Dl_info info;
 
-	if (function == NULL || dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 || symbol == NULL)
+	if (function == NULL ||
+	    dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
+	    symbol == NULL)
 		return;
 	encoder.items[0].begin = (uintptr_t)function;
 	encoder.items[0].end = (uintptr_t)function + symbol->st_size;

@@ -47,8 +47,7 @@ mtx_init(mtx_t *mutex, int type)
 
 	pthread_mutexattr_init(&attributes);
 	if ((type & mtx_recursive) != 0)
-		pthread_mutexattr_settype(
-		    &attributes, PTHREAD_MUTEX_RECURSIVE);
+		pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
 	failed = pthread_mutex_init((void *)mutex, &attributes);
 	pthread_mutexattr_destroy(&attributes);
 	return result_of(failed);
@@ -99,13 +98,12 @@ cnd_broadcast(cnd_t *condition)
 int
 cnd_wait(cnd_t *condition, mtx_t *mutex)
 {
-	return result_of(
-	    pthread_cond_wait((void *)condition, (void *)mutex));
+	return result_of(pthread_cond_wait((void *)condition, (void *)mutex));
 }
 
 int
 cnd_timedwait(cnd_t *condition, mtx_t *mutex, const struct timespec *until)
 {
-	return result_of(pthread_cond_timedwait(
-	    (void *)condition, (void *)mutex, until));
+	return result_of(
+	    pthread_cond_timedwait((void *)condition, (void *)mutex, until));
 }
