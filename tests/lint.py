@@ -117,9 +117,9 @@ NO_DOOR_NEEDED = re.compile(r"tests/bench/")
 
 # ISO C and POSIX; anything else in <> is a library, and needs a door.
 SYSTEM = set("""
-aio alloca arpa/inet assert complex ctype dirent dlfcn endian errno fcntl fenv
+aio alloca arpa/inet assert complex ctype dirent dlfcn endian errno execinfo fcntl fenv
 float fnmatch getopt glob grp iconv ifaddrs inttypes iso646 langinfo libgen
-limits locale math net/if netdb netinet/in netinet/tcp nl_types poll pthread
+limits link locale math net/if netdb netinet/in netinet/tcp nl_types poll pthread
 pwd regex sched search semaphore setjmp signal spawn stdalign stdarg stdatomic
 stdbool stddef stdint stdio stdlib stdnoreturn string strings sysexits syslog
 termios threads time uchar unistd utime wchar wctype
