@@ -212,6 +212,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
+	@$(MAKE) --no-print-directory torture-check WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
@@ -310,6 +311,10 @@ torture-run: $(TORTURE) $(TORTURE_CORPORA)
 		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
 			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
 	done; exit $$failed
+
+# In a minute: the parsers, whose unit tests bear the names of the corpora.
+torture-check: ## the same, of the parsers alone
+	@$(MAKE) --no-print-directory VARIANT=asan torture-run T="$(FUZZ)"
 
 # Of the system tests those that between them go all ways of the stages, in a few minutes.
 COVERED_BY := $(foreach t,notifications unsigned enricher keys oauth2 credentials status_page spool \
@@ -433,4 +438,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics

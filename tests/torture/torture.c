@@ -51,6 +51,7 @@ __sanitizer_print_stack_trace(void);
 static const char *const spared[] = {
 	"/librdkafka.", /* rd_malloc() and its like abort */
 	"/libcmocka.",
+	"/libsasl2.", /* its beginning does not survive it */
 	"/libgcc_s.",
 	"/libasan.",
 	"/libubsan.",
