@@ -370,22 +370,28 @@ word_for(int status)
 }
 
 static void
-tell(const char *name, int status, unsigned long number, int out)
+show(int out)
 {
 	char bytes[4096];
 	ssize_t got;
 
+	fflush(stdout);
+	(void)lseek(out, 0, SEEK_SET);
+	while ((got = read(out, bytes, sizeof(bytes))) > 0)
+		if (write(STDOUT_FILENO, bytes, (size_t)got) != got)
+			return;
+}
+
+static void
+tell(const char *name, int status, unsigned long number, int out)
+{
 	sum.findings++;
 	printf("%s: %s (%d) ", name, word_for(status), status);
 	if (number > 0)
 		printf("when allocation %lu fails\n", number);
 	else
 		printf("when none fails\n");
-	fflush(stdout);
-	(void)lseek(out, 0, SEEK_SET);
-	while ((got = read(out, bytes, sizeof(bytes))) > 0)
-		if (write(STDOUT_FILENO, bytes, (size_t)got) != got)
-			return;
+	show(out);
 }
 
 /* Of those that are made at one place the first few: a loop, or a library,
@@ -420,11 +426,13 @@ run_failing(const char *name, void (*run)(void *arg), void *arg,
 	sum.ended += status == EXIT_ENDED;
 	if (status == 0 || status == EXIT_NOTICED || status == EXIT_ENDED)
 		return;
-	/* Once more, with the words for it, which take their time. */
+	tell(name, status, number, out);
+	/* Once more, with the words for where it fails, which take their time.
+	 */
 	does_tell = true;
 	(void)run_once(run, arg, number, out);
 	does_tell = false;
-	tell(name, status, number, out);
+	show(out);
 }
 
 void
