@@ -65,7 +65,7 @@ struct ranges {
 	size_t count;
 };
 
-static struct ranges program, loader, others, encoder;
+static struct ranges program, loader, others, functions;
 
 static atomic_bool is_counting;
 static atomic_ulong call_count;
@@ -103,7 +103,7 @@ place_of_call(void)
 	uint64_t hash = 14695981039346656037u;
 
 	for (int i = 0; i < depth; i++) {
-		if (is_in(&encoder, frames[i]))
+		if (is_in(&functions, frames[i]))
 			return 0;
 		if (is_in(&program, frames[i]))
 			hash = (hash ^ (uintptr_t)frames[i]) * 1099511628211u;
@@ -116,6 +116,7 @@ static bool
 does_fail(const void *caller)
 {
 	unsigned long number;
+	bool fails;
 
 	if (!atomic_load(&is_counting) || is_within || is_in(&others, caller) ||
 	    is_in(&loader, caller))
@@ -126,12 +127,13 @@ does_fail(const void *caller)
 		made->places[number - 1] = place_of_call();
 		atomic_fetch_add(&made->count, 1);
 	}
-	if (number == fails_at && does_tell) {
+	fails = number == fails_at && place_of_call() != 0;
+	if (fails && does_tell) {
 		fprintf(stderr, "allocation %lu fails:\n", number);
 		__sanitizer_print_stack_trace();
 	}
 	is_within = false;
-	return number == fails_at;
+	return fails;
 }
 
 /* LeakSanitizer knows the loader's memory by its caller, which is hidden. */
@@ -264,22 +266,32 @@ begin_libraries(void)
 	es512_key_free(key);
 }
 
-/* OpenSSL loses what it was making when an encoder cannot be had for memory. */
-static void
-note_encoder(void)
-{
-	const void *function = dlsym(
-	    RTLD_DEFAULT, "OSSL_ENCODER_do_all_provided");
-	const ElfW(Sym) *symbol = NULL;
-	Dl_info info;
+/* Functions under which nothing fails. */
+static const char *const spared_functions[] = {
+	/* OpenSSL loses what it was making. */
+	"OSSL_ENCODER_do_all_provided",
+	/* AddressSanitizer asks it about each thread, and needs an answer. */
+	"pthread_getattr_np",
+};
 
-	if (function == NULL ||
-	    dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 ||
-	    symbol == NULL)
-		return;
-	encoder.items[0].begin = (uintptr_t)function;
-	encoder.items[0].end = (uintptr_t)function + symbol->st_size;
-	encoder.count = 1;
+static void
+note_functions(void)
+{
+	for (size_t i = 0;
+	     i < sizeof(spared_functions) / sizeof(*spared_functions); i++) {
+		void *function = dlsym(RTLD_DEFAULT, spared_functions[i]);
+		const ElfW(Sym) *symbol = NULL;
+		Dl_info info;
+
+		if (function == NULL ||
+		    dladdr1(function, &info, (void **)&symbol,
+			RTLD_DL_SYMENT) == 0 ||
+		    symbol == NULL)
+			continue;
+		functions.items[functions.count].begin = (uintptr_t)function;
+		functions.items[functions.count++].end = (uintptr_t)function +
+							 symbol->st_size;
+	}
 }
 
 static int
@@ -311,7 +323,7 @@ prepare(void)
 		exit(1);
 	}
 	begin_libraries();
-	note_encoder();
+	note_functions();
 	(void)dl_iterate_phdr(note_module, NULL);
 	is_within = true;
 	(void)backtrace(&frame, 1); /* loads what it needs */
