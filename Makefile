@@ -125,6 +125,25 @@ $(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
 $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
+# Unit tests and corpora once more, with memory that runs out on command.
+TORTURE := $(patsubst tests/unit/%.c,$(OUT)/torture/%,$(filter-out tests/unit/test_tool%,$(wildcard tests/unit/test_*.c)))
+TORTURE_CORPORA := $(addprefix $(OUT)/torture/fuzz_,$(FUZZ))
+
+# Without sanitizers: what allocates comes before them.
+$(OUT)/torture/%.o: tests/torture/%.c tests/torture/torture.h
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-sanitize=all -c -o $@ $<
+
+$(OUT)/torture/test_%: tests/unit/test_%.c $(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
+		-Wl,--wrap=abort -o $@ $^ $(LDLIBS_ALL) -lcmocka
+
+$(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
+		$(addprefix $(OUT)/torture/,torture.o replay.o) $(LIB)
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
+		-include tests/torture/torture.h -DFUZZ_GIVE_UP=torture_notice \
+		-Wl,--wrap=abort,--wrap=LLVMFuzzerTestOneInput -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL)
+
 # Keys, commands and options are the programs' own tables.
 $(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
 	@mkdir -p $(@D)
@@ -193,6 +212,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
+	@$(MAKE) --no-print-directory torture-check WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
@@ -270,6 +290,47 @@ asan: ## unit and system tests under AddressSanitizer and UBSan
 
 tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan all unit
+
+# Those in which threads meet. What ThreadSanitizer says goes into files, of daemons that a test kills, too.
+RACED_BY := $(foreach t,notifications unsigned spool keys config_swap start_stop kafka_outage rolling rebalance \
+	status_page,tests/system/test_$(t).py)
+
+tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready ## system tests with daemons under ThreadSanitizer (T=tests/system/test_keys.py)
+	@$(MAKE) --no-print-directory VARIANT=tsan all
+	@rm -rf $(BUILD)/tsan/reports && mkdir -p $(BUILD)/tsan/reports
+	@failed=0; VULNBUS_BUILD=$(CURDIR)/$(BUILD)/tsan VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/tsan/reports/report exitcode=0" \
+		$(PY) -m pytest -q $(or $(T),$(RACED_BY)) || failed=1; \
+	python3 tests/tsan/judge.py $(BUILD)/tsan/reports || failed=1; exit $$failed
+
+torture: ## each unit test of core, flow and source and each corpus with the 1st, 2nd, 3rd ... allocation failing (T=json)
+	@$(MAKE) --no-print-directory VARIANT=asan torture-run
+
+torture-run: $(TORTURE) $(TORTURE_CORPORA)
+	@failed=0; for t in $(if $(T),$(filter $(addprefix %_,$(T)),$^),$^); do printf '%s: ' $${t##*/}; \
+		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
+			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
+	done; exit $$failed
+
+# In a minute: the parsers, whose unit tests bear the names of the corpora.
+torture-check: ## the same, of the parsers alone
+	@$(MAKE) --no-print-directory VARIANT=asan torture-run T="$(FUZZ)"
+
+# Of the system tests those that between them go all ways of the stages, in a few minutes.
+COVERED_BY := $(foreach t,notifications unsigned enricher keys oauth2 credentials status_page spool \
+	retries ocsf bad_tokens sweeps rebalance,tests/system/test_$(t).py)
+
+coverage: $(VENV)/.ready $(KAFKA_JARS)/.ready ## lines that the tests reach; under 90 % in core, flow or source is an error
+	@find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory VARIANT=coverage all unit corpora
+	@VULNBUS_BUILD=$(CURDIR)/$(BUILD)/coverage VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
+		$(PY) -m pytest -q $(or $(T),$(COVERED_BY))
+	@$(MAKE) --no-print-directory coverage-report
+
+coverage-report:
+	@failed=0; for room in core flow source; do echo "== bridge/$$room"; \
+		gcovr -r . --filter "bridge/$$room/" --fail-under-line 90 \
+			$(BUILD)/coverage || failed=1; done; exit $$failed
 
 fuzz: ## fuzz one parser with clang: F=jws S=60 (seconds)
 	@$(if $(filter $(F),$(FUZZ)),,echo "F is one of: $(FUZZ)"; exit 64)
@@ -379,4 +440,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics

@@ -112,14 +112,14 @@ DOORS = [
                      "bridge/core/secret.c"}),
     (r"sqlite3\.h", {"bridge/core/spool_file.c"}),
     (r"seccomp\.h", {"bridge/core/sandbox_calls.c"}),
-    (r"cmocka\.h", re.compile(r"tests/unit/")),
+    (r"cmocka\.h", re.compile(r"tests/(unit|torture)/")),
 ]
 # Measured against the bare library.
 NO_DOOR_NEEDED = re.compile(r"tests/bench/")
 
 # ISO C, POSIX and glibc; anything else in <> is a library, and needs a door.
 SYSTEM = set("""
-aio alloca arpa/inet assert complex ctype dirent dlfcn endian errno fcntl fenv
+aio alloca arpa/inet assert complex ctype dirent dlfcn endian errno execinfo fcntl fenv
 float fnmatch getopt glob grp iconv ifaddrs inttypes iso646 langinfo libgen
 limits link linux/landlock locale malloc math net/if netdb netinet/in
 netinet/tcp nl_types poll pthread

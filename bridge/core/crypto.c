@@ -306,8 +306,9 @@ sha256_close(struct sha256 **sha)
 	*sha = NULL;
 }
 
-/* Once set up, OpenSSL's SHA-256 has nothing left that can fail but a broken
- * program, and a wrong digest must never be taken for a right one. */
+/* A wrong digest must never be taken for a right one, nor a guessable number
+ * for a random one: without the few hundred bytes that OpenSSL wants for them
+ * the process ends, and nothing was said that is not so. */
 static void
 require(int result)
 {

@@ -44,6 +44,7 @@ printed(const struct config *config, void (*document)(FILE *))
 	else
 		document(out);
 	assert_int_equal(fclose(out), 0);
+	assert_non_null(text);
 	return text;
 }
 
@@ -120,6 +121,13 @@ secrets_are_printed_masked(void **state)
 	config_free(c);
 }
 
+static void
+set_variables(void)
+{
+	assert_int_equal(setenv("ACME_VDR_HOOK", "0123456789abcdef", 1), 0);
+	assert_int_equal(setenv("ACME_VDR_TOKEN", "token", 1), 0);
+}
+
 /* The example is a file that works, once its variables are set. */
 static void
 the_example_is_read_back(void **state)
@@ -129,8 +137,7 @@ the_example_is_read_back(void **state)
 	struct config *c = NULL;
 
 	(void)state;
-	assert_int_equal(setenv("ACME_VDR_HOOK", "0123456789abcdef", 1), 0);
-	assert_int_equal(setenv("ACME_VDR_TOKEN", "token", 1), 0);
+	set_variables();
 	c = parse(text);
 	assert_int_equal(c->source_count, 1);
 	assert_string_equal(c->sources[0].vendor, "taegis-vdr");
@@ -148,6 +155,7 @@ the_whole_example_is_read_back(void **state)
 	struct config *c = NULL;
 
 	(void)state;
+	set_variables();
 	/* A comment has a space behind its "#", a key has none. */
 	for (char *at = text; (at = strstr(at, " #")); at += 2)
 		if (at[2] != ' ')
@@ -177,6 +185,7 @@ what_waits_for_a_restart_is_named(void **state)
 	buffer_init(&names, 1000);
 	config_name_fixed(was, is, "enricher.", &names);
 	buffer_append(&names, "", 1);
+	assert_int_equal(buffer_status(&names), STATUS_OK);
 	assert_string_equal(names.data,
 	    "kafka.bootstrap_servers, topics.format, topics.ocsf, "
 	    "topics.partitions, ingress.listen, ingress.state_dir, "

@@ -39,6 +39,8 @@ describe_in_pieces(struct view text, size_t cut, struct buffer *out)
 	char *first = malloc(cut + 1);
 	char *second = malloc(text.len - cut + 1);
 
+	assert_non_null(first);
+	assert_non_null(second);
 	memcpy(first, text.data, cut);
 	memcpy(second, text.data + cut, text.len - cut);
 	csv_init(&csv, ROW_BYTES_MAX);

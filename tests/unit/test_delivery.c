@@ -278,6 +278,7 @@ more_records_than_are_kept_are_refused(void **state)
 	struct error err = { "" };
 
 	(void)state;
+	assert_non_null(delivery);
 	memset(&play, 0, sizeof(play));
 	play.is_held = true;
 	for (int i = 0; i < DELIVERY_RECORDS_MAX; i++)
@@ -395,6 +396,7 @@ with_reports_haste_and_the_real_spool_at_once_each_ends_once(void **state)
 
 		notification->delivery = delivery_new(
 		    &shared, on_crowd_end, notification);
+		assert_non_null(notification->delivery);
 		hold(notification->delivery); /* the hurrying thread's */
 		atomic_store(&crowd.made, i + 1);
 		assert_ok(

@@ -31,6 +31,7 @@ names_are_found_again(void **state)
 	map_remove(&map, VIEW("a"));
 	map_expire(&map, 1);
 	entry = map_add(&map, VIEW("a"));
+	assert_non_null(entry);
 	assert_int_equal(entry->number, 0);
 	assert_null(entry->pointer);
 	entry->number = 7;
@@ -59,6 +60,8 @@ only_numbers_expire(void **state)
 	map_init(&map);
 	for (size_t i = 0; i < NAMES; i++) {
 		struct map_entry *entry = map_add(&map, name_of(i, text));
+
+		assert_non_null(entry);
 
 		entry->number = (int64_t)i;
 		entry->pointer = i % 3 == 0 ? &there : NULL;
@@ -104,12 +107,15 @@ step(struct map *map, struct model *model, uint64_t *seed)
 	const size_t i = check_random(seed, NAMES);
 	char text[32];
 	const struct view name = name_of(i, text);
+	struct map_entry *entry;
 
 	if (check_random(seed, 2) == 0) {
 		model->count += !model->is_there[i];
 		model->is_there[i] = true;
 		model->numbers[i] = check_random(seed, 1000);
-		map_add(map, name)->number = model->numbers[i];
+		entry = map_add(map, name);
+		assert_non_null(entry);
+		entry->number = model->numbers[i];
 	} else {
 		model->count -= model->is_there[i];
 		model->is_there[i] = false;

@@ -162,6 +162,7 @@ a_record_cut_anywhere_is_refused(void **state)
 		/* A copy of that very size: ASan sees a byte too many. */
 		char *cut = malloc(len + 1);
 
+		assert_non_null(cut);
 		memcpy(cut, bytes.data, len);
 		assert_status(read_bytes((struct view){ cut, len }, &read),
 		    STATUS_INVALID);

@@ -124,12 +124,14 @@ open_folder(void **state)
 {
 	struct folder *folder = calloc(1, sizeof(*folder));
 
+	assert_non_null(folder);
 	snprintf(folder->path, sizeof(folder->path), "/tmp/vulnbus-XXXXXX");
 	if (mkdtemp(folder->path) == NULL)
 		return -1;
 	snprintf(folder->file, sizeof(folder->file), "%s/token", folder->path);
 	grant_init(&folder->grant);
 	folder->grant.file = strdup(folder->file);
+	assert_non_null(folder->grant.file);
 	*state = folder;
 	return 0;
 }

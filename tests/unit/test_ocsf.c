@@ -59,6 +59,7 @@ add_record(struct fixture *f)
 	tree_text(&f->record, VIEW("kind"), f->event.kind);
 	tree_int(&f->record, VIEW("fetched_ms"), FETCHED_MS);
 	tree_copy(&f->record, &f->golden, body);
+	assert_status(tree_status(&f->record), STATUS_OK);
 }
 
 /* False when there is nothing to project: no record, or an event alone. */
@@ -271,6 +272,7 @@ another_vendor_is_projected_too(void **state)
 	tree_text(&record, VIEW("severity_word"), VIEW("critical"));
 	tree_text(&record, VIEW("mood"), VIEW("bad"));
 	tree_close(&record);
+	assert_status(tree_status(&record), STATUS_OK);
 	ocsf_project(&(struct ocsf_source){ .topic = TOPIC_FINDINGS,
 			 .event = &event,
 			 .record = &record,

@@ -54,6 +54,7 @@ take_piece(struct rows *rows, struct view piece)
 	enum status status;
 	char *copy = malloc(piece.len + 1);
 
+	assert_non_null(copy);
 	memcpy(copy, piece.data, piece.len);
 	do
 		status = rows_take(

@@ -351,6 +351,7 @@ a_second_process_is_kept_out_as_long_as_the_first_has_it(void **state)
 			  : 1);
 	}
 	assert_true(child > 0);
+	close(up[1]); /* or a child that has ended would be waited for */
 	assert_int_equal(read(up[0], &byte, 1), 1);
 	assert_status(spool_file_open(f->path, ROOM, &f->file, &f->err),
 	    STATUS_UNAVAILABLE);
@@ -360,7 +361,6 @@ a_second_process_is_kept_out_as_long_as_the_first_has_it(void **state)
 	assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
 	open_spool(f, ROOM);
 	close(up[0]);
-	close(up[1]);
 	close(down[0]);
 }
 

@@ -234,6 +234,7 @@ a_name_without_its_nul_or_with_one_inside_is_refused(void **state)
 	(void)find_lengths(&record, lengths);
 	buffer_init(&bytes, BYTES_MAX);
 	spool_record_write(&record, &topics, &bytes);
+	assert_status(buffer_status(&bytes), STATUS_OK);
 	bytes.data[lengths[4] + NUMBER_BYTES + strlen("ce_id")] = 'x';
 	assert_refused("no NUL", bytes.data, bytes.len);
 	bytes.data[lengths[4] + NUMBER_BYTES + strlen("ce_id")] = '\0';
@@ -257,6 +258,7 @@ more_headers_than_a_record_has_room_for_are_refused(void **state)
 	record.header_count = KAFKA_HEADERS_MAX;
 	spool_record_write(&record, &topics, &bytes);
 	count = find_lengths(&record, lengths);
+	assert_status(buffer_status(&bytes), STATUS_OK);
 	bytes.data[lengths[3]] = KAFKA_HEADERS_MAX + 1;
 	buffer_append_view(&more, buffer_view(&bytes));
 	buffer_append(&more, bytes.data + lengths[count - 2],

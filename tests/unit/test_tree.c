@@ -80,6 +80,7 @@ children_are_counted_and_bounded(void **state)
 	tree_close(&t);
 	tree_close(&t);
 	tree_int(&t, VIEW("after"), 1);
+	assert_status(tree_status(&t), STATUS_OK);
 	list = tree_find(&t, 0, "list");
 	assert_int_equal(t.nodes[0].count, 2);
 	assert_int_equal(t.nodes[0].end, t.count);

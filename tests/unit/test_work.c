@@ -319,6 +319,7 @@ garbage_is_refused_or_read(void **state)
 		struct work *back = NULL;
 		int64_t done_ms;
 
+		assert_non_null(bytes);
 		memcpy(bytes, value.data, value.len);
 		for (uint32_t n = 1 + check_random(&seed, 4); n > 0; n--)
 			bytes[check_random(&seed, (uint32_t)value.len)] =
