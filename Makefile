@@ -119,10 +119,10 @@ $(OUT)/tests/%: tests/unit/%.c $(LIB)
 $(OUT)/bench-%: tests/bench/%.c $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
-$(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
+$(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/record.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
-$(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
+$(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/record.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
 # Keys, commands and options are the programs' own tables.
@@ -263,7 +263,7 @@ $(BUILD)/deploy/.tools: tests/deploy/install-tools tests/deploy/requirements.txt
 chart-files: all ## what in the chart is made from the programs and from deploy/
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) $(PY) tests/deploy/chart_files.py
 
-test: unit system ## unit and system tests
+test: unit corpora system ## unit tests, what fuzzing found, system tests
 
 asan: ## unit and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan all unit corpora system
