@@ -68,12 +68,14 @@ start(void)
 	};
 	struct error err = { "" };
 	const char *port;
+	int64_t number = 0;
 
 	if (server != NULL)
 		return;
 	REQUIRE(http_server_open(&options, &server, &err) == STATUS_OK);
 	port = strrchr(http_server_address(server), ':') + 1;
-	address.sin_port = htons((uint16_t)atoi(port));
+	REQUIRE(view_to_int(view_of(port), &number) == STATUS_OK);
+	address.sin_port = htons((uint16_t)number);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
