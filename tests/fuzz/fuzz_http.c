@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -95,8 +96,12 @@ call(struct view bytes, char *out, size_t size)
 	(void)shutdown(fd, SHUT_WR);
 	do {
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
+		int count;
 
-		REQUIRE(poll(&readable, 1, 10000) == 1);
+		/* A fuzzer has alarms. */
+		while ((count = poll(&readable, 1, 10000)) < 0)
+			REQUIRE(errno == EINTR);
+		REQUIRE(count == 1);
 		got = recv(fd, out + len, size - len, 0);
 		len += got > 0 ? (size_t)got : 0;
 	} while (got > 0 && len < size);
