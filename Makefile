@@ -190,6 +190,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory analyse
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
@@ -288,6 +289,17 @@ lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
+ANALYSE := $(BUILD)/analyse
+
+$(ANALYSE)/.ready: tests/analyse/requirements.txt | $(VENV)/.ready
+	@tests/install-dependencies analyse
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target $(ANALYSE) -r $<
+	@touch $@
+
+analyse: $(ANALYSE)/.ready ## gcc -fanalyzer, clang-tidy, cppcheck: no finding without a reason
+	@$(PY) tests/analyse/analyse.py --self-test --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
+	@$(PY) tests/analyse/analyse.py --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
+
 binaries: all ## how the programs are hardened, and that another folder makes the same ones
 	@python3 tests/binaries.py $(OUT)
 
@@ -377,4 +389,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
