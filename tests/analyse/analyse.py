@@ -107,7 +107,7 @@ PLANTED = {
     "clang-tidy": {
         "clang-analyzer-core.NullDereference": "char *p = NULL; if (n > 3) p = calloc(1, 8); return n > 5 ? 0 : *p;",
         "clang-analyzer-core.UndefinedBinaryOperatorResult": "int i; if (n > 3) i = 1; return i + n;",
-        "bugprone-suspicious-memset-usage": "char p[8]; memset(p, '0', sizeof(p)); return p[n & 7];",
+        "bugprone-integer-division": "double d = n / 2; return d > 1.2;",
     },
     "cppcheck": {
         "memleak": "char *p = malloc(8); if (!p) return 0; if (n > 3) return 1; free(p); return 0;",
