@@ -119,10 +119,10 @@ $(OUT)/tests/%: tests/unit/%.c $(LIB)
 $(OUT)/bench-%: tests/bench/%.c $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
-$(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB)
+$(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/record.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
-$(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB)
+$(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/record.h $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $(filter %.c,$^) $(LIB) $(LDLIBS_ALL)
 
 # Unit tests and corpora once more, with memory that runs out on command.
@@ -209,6 +209,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory test-deps
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory analyse
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
@@ -283,7 +284,7 @@ $(BUILD)/deploy/.tools: tests/deploy/install-tools tests/deploy/requirements.txt
 chart-files: all ## what in the chart is made from the programs and from deploy/
 	@VULNBUS_BUILD=$(CURDIR)/$(OUT) $(PY) tests/deploy/chart_files.py
 
-test: unit system ## unit and system tests
+test: unit corpora system ## unit tests, what fuzzing found, system tests
 
 asan: ## unit and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan all unit corpora system
@@ -348,6 +349,17 @@ corpora: $(addprefix $(OUT)/replay-,$(FUZZ)) ## what fuzzing found, replayed by 
 lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
 	@$(PY) tests/lint.py --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
+
+ANALYSE := $(BUILD)/analyse
+
+$(ANALYSE)/.ready: tests/analyse/requirements.txt | $(VENV)/.ready
+	@tests/install-dependencies analyse
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade --target $(ANALYSE) -r $<
+	@touch $@
+
+analyse: $(ANALYSE)/.ready ## gcc -fanalyzer, clang-tidy, cppcheck: no finding without a reason
+	@$(PY) tests/analyse/analyse.py --self-test --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
+	@$(PY) tests/analyse/analyse.py --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
 
 binaries: all ## how the programs are hardened, and that another folder makes the same ones
 	@python3 tests/binaries.py $(OUT)
@@ -440,4 +452,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics

@@ -62,7 +62,7 @@ line_quoted(struct line *line, struct view text)
 
 		if (c == '"' || c == '\\')
 			line_char(line, '\\');
-		line_char(line, c < ' ' || c >= 0x7f ? '?' : (char)c);
+		line_char(line, (char)(c < ' ' || c >= 0x7f ? '?' : c));
 	}
 	line_char(line, '"');
 }

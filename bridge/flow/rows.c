@@ -69,6 +69,22 @@ is_taken(const struct rows *rows, size_t index, struct view name)
 	return false;
 }
 
+/* After its place, unless the vendor has called another column that. */
+static void
+name_after_place(struct rows *rows, size_t index)
+{
+	const size_t most = index < rows->column_count ? index
+						       : rows->column_count;
+	char *name = rows->names[index];
+	int len = snprintf(
+	    name, sizeof(rows->names[index]), "column_%zu", index + 1);
+
+	while (is_taken(rows, most, view_of(name)) && len < COLUMN_BYTES_MAX) {
+		name[len++] = '_';
+		name[len] = '\0';
+	}
+}
+
 /* A record's fields need names, each once: a column without one, or with that
  * of another, is called after its place, and so is what stands beyond. */
 static enum status
@@ -84,12 +100,12 @@ take_heading(struct rows *rows, struct error *err)
 			    "CSV heading: a name over %d bytes",
 			    COLUMN_BYTES_MAX);
 		if (i < rows->column_count && name.len > 0 &&
+		    memchr(name.data, '\0', name.len) == NULL &&
 		    !is_taken(rows, i, name))
 			snprintf(rows->names[i], sizeof(rows->names[i]), "%.*s",
 			    VIEW_ARGS(name));
 		else
-			snprintf(rows->names[i], sizeof(rows->names[i]),
-			    "column_%zu", i + 1);
+			name_after_place(rows, i);
 		rows->columns[i] = view_of(rows->names[i]);
 	}
 	return STATUS_OK;

@@ -153,6 +153,9 @@ work_key(
 	if (id.len == 0 || !view_is_printable(id) ||
 	    view_starts(id, VIEW(WORK_SWEEP_PREFIX)))
 		return error_set(err, STATUS_INVALID, "no ce_id");
+	if (!view_is_printable(replay))
+		return error_set(
+		    err, STATUS_INVALID, "vulnbus-replay: not printable");
 	buffer_append_view(out, id);
 	if (replay.len > 0) {
 		buffer_append(out, "#", 1);

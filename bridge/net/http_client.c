@@ -293,6 +293,8 @@ finish(struct http_call *call, CURLcode result)
 		reply.error = call->error[0] != '\0'
 				  ? call->error
 				  : curl_easy_strerror(result);
+	else if (code == 0)
+		reply.error = "an answer with a status of 0";
 	/* A body that broke off is no answer, whatever its status said. */
 	reply.code = result == CURLE_OK || call->is_truncated ? (unsigned)code
 							      : 0;

@@ -5,12 +5,15 @@
  * be written. */
 #include "fuzz.h"
 
+#include "vulnbus/encode.h"
 #include "vulnbus/json.h"
 #include "vulnbus/msgpack.h"
+#include "vulnbus/ocsf.h"
 #include "vulnbus/prose.h"
 #include "vulnbus/source.h"
 
-#define NODES_MAX 2000
+#define NODES_MAX        2000
+#define RECORD_BYTES_MAX 2048
 
 static void
 require_written(const struct tree *t)
@@ -44,6 +47,54 @@ require_round_trip(const struct event *event)
 	REQUIRE(view_equal(back.subject_id, event->subject_id));
 	event_clear(&back);
 	tree_clear(&t);
+}
+
+/* As the CloudEvent it becomes, cut to what fits: with a key, and headers that
+ * are one line each. */
+static void
+require_encoded(const struct encoding *encoding,
+    const struct encode_record *record, struct encoded *out)
+{
+	struct error err = { "" };
+
+	REQUIRE(encode_record(encoding, record, out, &err) == STATUS_OK);
+	for (size_t i = 0; i < out->record.header_count; i++)
+		REQUIRE(view_is_printable(out->record.headers[i].value));
+	REQUIRE(out->record.key.len > 0);
+	require_written(&out->tree);
+}
+
+static void
+require_record(
+    const struct event *event, enum source_record kind, const struct tree *body)
+{
+	static const enum topic topics_of[] = {
+		[SOURCE_RECORD_SCAN] = TOPIC_SCANS,
+		[SOURCE_RECORD_EXPORT] = TOPIC_EXPORTS,
+		[SOURCE_RECORD_FINDING] = TOPIC_FINDINGS,
+		[SOURCE_RECORD_TARGET] = TOPIC_TARGETS,
+		[SOURCE_RECORD_TARGET_DELETED] = TOPIC_TARGETS,
+		[SOURCE_RECORD_SCORECARD] = TOPIC_SCORECARDS,
+	};
+	static struct topics topics;
+	const struct encoding encoding = { .topics = &topics,
+		.record_bytes_max = RECORD_BYTES_MAX };
+	struct encode_record record = {
+		.topic = topics_of[kind],
+		.event = event,
+		.id = event->id,
+		.base_url = VIEW("https://acme.example"),
+		.made_name = "fetched_ms",
+		.body = body,
+	};
+	static struct encoded encoded;
+
+	encoded_init(&encoded);
+	require_encoded(&encoding, &record, &encoded);
+	record.is_ocsf = ocsf_takes(record.topic);
+	if (record.is_ocsf)
+		require_encoded(&encoding, &record, &encoded);
+	encoded_clear(&encoded);
 }
 
 /* The same code and document answer every question. */
@@ -81,6 +132,8 @@ converse(const struct source *source, const struct event *event, unsigned code,
 		/* Whatever the vendor sends, there is a ceiling. */
 		REQUIRE(tree_status(&body) == STATUS_OK);
 		require_written(&body);
+		if (record != SOURCE_RECORD_NONE)
+			require_record(event, record, &body);
 	}
 	tree_clear(&body);
 }

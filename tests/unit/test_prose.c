@@ -65,6 +65,14 @@ control_characters_are_dropped(void **state)
 	/* Nor do they hide an address. */
 	assert_view(add(VIEW("jane\x01@example.com")), "[e-mail]");
 	assert_view(add(VIEW("jane@\xc2\x80x")), "[e-mail]");
+	assert_view(add(VIEW("jane@\x01"
+			     "a.\x02"
+			     "b.")),
+	    "[e-mail].");
+	assert_view(add(VIEW("jane%\x01"
+			     "40a.b &\x7f#X40;")),
+	    "[e-mail] &#X40;");
+	assert_view(add(VIEW("Cook\x01ie: a=b")), "Cookie: [redacted]");
 }
 
 static void

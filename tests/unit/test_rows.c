@@ -380,6 +380,35 @@ every_column_has_a_name_of_its_own(void **state)
 }
 
 /* With one column an empty line is a row; with more it is a blank line. */
+/* Also where the vendor calls a column as we would another. */
+static void
+names_after_places_are_free(void **state)
+{
+	const struct progress begin = { .generation = 0 };
+	const struct view *columns;
+	struct reader reader;
+	struct error err = { "" };
+	struct rows *rows;
+	size_t count;
+
+	(void)state;
+	reader_init(&reader, NULL);
+	rows = open_rows(&begin, &reader);
+	assert_ok(
+	    rows_take(rows, VIEW("column_2,,column_2,column_6,a\0b\n"), &err),
+	    &err);
+	columns = rows_columns(rows, &count);
+	assert_int_equal(count, 5);
+	assert_view(columns[0], "column_2");
+	assert_view(columns[1], "column_2_");
+	assert_view(columns[2], "column_3");
+	assert_view(columns[3], "column_6");
+	assert_view(columns[4], "column_5");
+	assert_view(columns[5], "column_6_");
+	rows_close(&rows);
+	buffer_clear(&reader.seen);
+}
+
 static void
 blank_lines_are_rows_of_one_column_only(void **state)
 {
@@ -439,6 +468,7 @@ main(void)
 		cmocka_unit_test(a_changed_file_is_noticed),
 		cmocka_unit_test(generations_count_from_one),
 		cmocka_unit_test(every_column_has_a_name_of_its_own),
+		cmocka_unit_test(names_after_places_are_free),
 		cmocka_unit_test(blank_lines_are_rows_of_one_column_only),
 		cmocka_unit_test(what_is_no_csv_is_refused),
 	};

@@ -86,6 +86,20 @@ a_replay_is_work_of_its_own(void **state)
 }
 
 static void
+a_replay_with_control_characters_is_refused(void **state)
+{
+	struct kafka_record record = event_record();
+	struct error err = { "" };
+	struct work *work = NULL;
+
+	(void)state;
+	kafka_record_add_header(&record, "vulnbus-replay", VIEW("r\0\x1b"));
+	assert_status(
+	    work_from_event(&record, 1000, &work, &err), STATUS_INVALID);
+	assert_null(work);
+}
+
+static void
 an_event_without_an_id_is_refused(void **state)
 {
 	static const struct view ids[] = { VIEW(""), VIEW("a\nb"),
@@ -341,6 +355,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_becomes_work),
 		cmocka_unit_test(a_replay_is_work_of_its_own),
+		cmocka_unit_test(a_replay_with_control_characters_is_refused),
 		cmocka_unit_test(an_event_without_an_id_is_refused),
 		cmocka_unit_test(only_whole_traces_are_kept),
 		cmocka_unit_test(what_is_no_event_is_not_decoded),
