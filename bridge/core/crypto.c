@@ -336,8 +336,7 @@ static EVP_MD *sha256;
 static void
 fetch(void)
 {
-	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	require(sha256 != NULL);
+	require((sha256 = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL);
 }
 
 void
