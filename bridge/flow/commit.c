@@ -124,8 +124,8 @@ enqueue(
 {
 	enum status status;
 
-	while (commit->status == STATUS_OK &&
-	       commit->unreported > UNREPORTED_MAX)
+	while (
+	    commit->status == STATUS_OK && commit->unreported > UNREPORTED_MAX)
 		kafka_producer_poll(commit->producer, REPORT_MS);
 	if (commit->status != STATUS_OK)
 		return STATUS_OK;
