@@ -213,7 +213,6 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
-	@$(MAKE) --no-print-directory torture-check WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check

@@ -143,6 +143,7 @@ assert_refused(const char *what, const char *data, size_t len)
 	struct error err = { "" };
 
 	assert_non_null(copy);
+	assert_non_null(data);
 	memcpy(copy, data, len);
 	assert_status_of(what,
 	    spool_record_read((struct view){ copy, len }, &topics, &back, &err),
