@@ -299,11 +299,12 @@ start(struct ingress *ingress, struct config *config, struct error *err)
 	ingress->admin = (struct admin){ .overview = &ingress->overview,
 		.is_ready = is_ready,
 		.arg = ingress };
+	/* Who is told that it is ready finds the port open. */
+	if (status == STATUS_OK)
+		status = open_port(ingress, err);
 	if (status == STATUS_OK)
 		status = admin_open(
 		    &ingress->admin, config->ingress.admin, err);
-	if (status == STATUS_OK)
-		status = open_port(ingress, err);
 	return status;
 }
 
