@@ -89,8 +89,10 @@ call(struct view bytes, char *out, size_t size)
 	ssize_t got;
 
 	REQUIRE(fd >= 0);
-	REQUIRE(connect(fd, (const struct sockaddr *)(const void *)&address,
-		    sizeof(address)) == 0);
+	/* A fuzzer has alarms. */
+	while (connect(fd, (const struct sockaddr *)(const void *)&address,
+		   sizeof(address)) != 0)
+		REQUIRE(errno == EINTR);
 	/* It may have hung up already. */
 	(void)send(fd, bytes.data, bytes.len, MSG_NOSIGNAL);
 	(void)shutdown(fd, SHUT_WR);
@@ -98,7 +100,6 @@ call(struct view bytes, char *out, size_t size)
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
 		int count;
 
-		/* A fuzzer has alarms. */
 		while ((count = poll(&readable, 1, 10000)) < 0)
 			REQUIRE(errno == EINTR);
 		REQUIRE(count == 1);
