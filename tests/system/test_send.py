@@ -170,7 +170,7 @@ def test_a_key_for_one_call(shop, tmp_path):
     # The way of the help: the public half among signature.key_files.
     key = tmp_path / "mine.key"
     key.write_bytes(private_pem(Signer()))
-    made = tmp_path / "made.pem"
+    made = shop.folder / "made.pem"
     send(shop, "--key", key, "--public-key", made, "acme-vdr", code=1)
     source = shop.sources[0]
     source.settings = {"signature": {"key_files": [str(made)]}}
