@@ -179,7 +179,7 @@ def test_pods(values):
 
 def test_topics_are_those_of_the_programs():
     text = (ROOT / "include/vulnbus/topics.h").read_text().replace("\\\n", " ")
-    table = re.findall(r'X\(\w+,\s*"([\w-]+)",\s*(?:"[\w-]+"|NULL),\s*"([\w,]+)",\s*(?:(\d+) \* DAY_MS|0)\)', text)
+    table = re.findall(r'X\(\w+,\s*"([\w-]+)",\s*"[\w-]*",\s*"([\w,]+)",\s*(?:(\d+) \* DAY_MS|0)\)', text)
     assert len(table) >= 9
     made = {it["metadata"]["name"]: it["spec"] for it in objects(render(ROOT / "deploy/helm/ci/everything.yaml"))
             if it["kind"] == "KafkaTopic"}
