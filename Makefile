@@ -67,7 +67,8 @@ FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MANUALS := $(patsubst deploy/man/%,$(OUT)/man/%,$(wildcard deploy/man/*.[1-8]))
 VERSION  = $(shell sed -n 's/.*VULNBUS_VERSION "\(.*\)".*/\1/p' include/vulnbus/version.h)
 # Of the last commit: the same commit gives the same files.
-EPOCH    = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y include/vulnbus/version.h))
+# (A tarball has its time; it may be unpacked within some other repository.)
+EPOCH    = $(or $(SOURCE_DATE_EPOCH),$(shell test -e .git && git log -1 --format=%ct 2>/dev/null || stat -c %Y include/vulnbus/version.h))
 TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -212,7 +213,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model
-	@$(MAKE) --no-print-directory binaries
+	@$(MAKE) --no-print-directory binaries check-dist
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
@@ -259,7 +260,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 DEPLOY_PYTEST = env PYTHONPATH=$(BUILD)/deploy/python VULNBUS_BUILD=$(CURDIR)/$(OUT) \
 	VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) -m pytest -q
 
-check-deploy: check-monitoring check-chart check-image ## all of deploy/ but the package
+check-deploy: check-monitoring check-chart check-sbom check-image ## all of deploy/ but the package
 
 check-chart: ## render the chart, let others judge it; the compose file too
 	@$(MAKE) --no-print-directory test-deps
@@ -361,8 +362,14 @@ analyse: $(ANALYSE)/.ready ## gcc -fanalyzer, clang-tidy, cppcheck: no finding w
 	@$(PY) tests/analyse/analyse.py --self-test --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
 	@$(PY) tests/analyse/analyse.py --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
 
-binaries: all ## how the programs are hardened, and that another folder makes the same ones
+binaries: all ## how the programs are hardened
 	@python3 tests/binaries.py $(OUT)
+
+check-dist: dist ## a release, made and built again elsewhere: the same bytes
+	@python3 tests/dist.py $(BUILD)/dist
+
+check-sbom: dist $(BUILD)/deploy/.tools ## the list of what the programs are made of, by CycloneDX's own validator
+	@$(DEPLOY_PYTEST) tests/deploy/test_sbom.py
 
 check-monitoring: $(PROMTOOL) $(OUT)/vulnbus ## alerts, dashboard, run book, table of metrics
 	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
@@ -428,6 +435,21 @@ deb: ## a Debian package, into build/deb/
 	cd $(BUILD)/deb/vulnbus && dpkg-buildpackage -b -us -uc
 	lintian --fail-on error,warning $(BUILD)/deb/*.changes
 
+# What differs from the last commit has another name.
+DIRTY    = $(if $(shell test -e .git && git status --porcelain),+dirty)
+COMMIT   = $(if $(DIRTY),,$(shell test -e .git && git rev-parse HEAD))
+
+sbom: all ## what the programs are made of (CycloneDX): build/vulnbus-VERSION.cdx.json
+	@rm -f $(BUILD)/vulnbus-*.cdx.json
+	@$(OPEN) SOURCE_DATE_EPOCH=$(EPOCH) COMMIT=$(COMMIT) deploy/image/sbom $(VERSION)$(DIRTY) --programs $(PROGRAMS) \
+		> $(BUILD)/vulnbus-$(VERSION)$(DIRTY).cdx.json
+
+dist: sbom ## a release, of the last commit: tarball, list and SHA256SUMS, into build/dist/
+	@rm -rf $(BUILD)/dist && install -d $(BUILD)/dist
+	@$(OPEN) deploy/dist vulnbus-$(VERSION)$(DIRTY) $(BUILD)/dist
+	@$(OPEN) cp $(BUILD)/vulnbus-$(VERSION)$(DIRTY).cdx.json $(BUILD)/dist
+	@$(OPEN) cd $(BUILD)/dist && sha256sum vulnbus-* > SHA256SUMS && cat SHA256SUMS
+
 # --- use --------------------------------------------------------------------
 
 demo: ## build and show everything in one terminal (KAFKA=host:port: on a real cluster)
@@ -452,4 +474,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb sbom dist check-dist check-sbom check-package check-deploy check-monitoring check-chart check-image chart-files metrics
