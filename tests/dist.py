@@ -45,9 +45,13 @@ def tree(folder, rights=0o7777):
             for path in sorted(folder.rglob("*"))}
 
 
+def few(faults):
+    return faults[:5] + ([f"and {len(faults) - 5} more of these"] if len(faults) > 5 else [])
+
+
 def differing(what, here, there):
-    return [f"{what}: {name}: {here.get(name, 'not here')}, elsewhere {there.get(name, 'not there')}"
-            for name in sorted({*here, *there}) if here.get(name) != there.get(name)]
+    return few([f"{what}: {name}: {here.get(name, 'not here')}, elsewhere {there.get(name, 'not there')}"
+                for name in sorted({*here, *there}) if here.get(name) != there.get(name)])
 
 
 def made(build):
@@ -65,9 +69,9 @@ def check_tarball(path):
     name = path.name.removesuffix(".tar.gz")
     time = int(run("git", "log", "-1", "--format=%ct", cwd=ROOT))
     head = run("git", "rev-parse", "HEAD", cwd=ROOT)
-    faults = [f"{path.name}: {each.name}: {each.uid} {each.gid} {each.mode:o} {each.mtime}" for each in members
-              if (each.uid, each.gid, each.mtime) != (0, 0, time) or each.mode not in (0o644, 0o755)
-              or each.name.split("/")[0] != name]
+    faults = few([f"{path.name}: {each.name}: {each.uid} {each.gid} {each.mode:o} {each.mtime}" for each in members
+                  if (each.uid, each.gid, each.mtime) != (0, 0, time) or each.mode not in (0o644, 0o755)
+                  or each.name.split("/")[0] != name])
     listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
     files = {f"{name}/{each}": (ROOT / each).stat().st_mode & stat.S_IXUSR for each in listed if (ROOT / each).exists()}
     if files != {each.name: each.mode & stat.S_IXUSR for each in members if each.isfile()}:
