@@ -72,8 +72,9 @@ def check_tarball(path):
     faults = few([f"{path.name}: {each.name}: {each.uid} {each.gid} {each.mode:o} {each.mtime}" for each in members
                   if (each.uid, each.gid, each.mtime) != (0, 0, time) or each.mode not in (0o644, 0o755)
                   or each.name.split("/")[0] != name])
-    listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
-    files = {f"{name}/{each}": (ROOT / each).stat().st_mode & stat.S_IXUSR for each in listed if (ROOT / each).exists()}
+    listed = run("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT).split("\0")
+    files = {f"{name}/{each}": (ROOT / each).stat().st_mode & stat.S_IXUSR
+             for each in listed if (ROOT / each).is_file()}
     if files != {each.name: each.mode & stat.S_IXUSR for each in members if each.isfile()}:
         faults.append(f"{path.name}: not the files that are here")
     clean = run("git", "status", "--porcelain", cwd=ROOT) == ""
