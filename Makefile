@@ -107,10 +107,11 @@ $(OUT)/obj/status_page.c: bridge/flow/status_page.html
 	@{ echo 'extern const char status_page[];'; echo 'const char status_page[] ='; \
 	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
 
-$(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c
+# (What the Makefile says of options is true of all that was compiled.)
+$(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c Makefile
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
-$(OUT)/obj/%.o: %.c
+$(OUT)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
@@ -147,8 +148,13 @@ $(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h
 		-include tests/torture/torture.h -DFUZZ_GIVE_UP=torture_notice \
 		-Wl,--wrap=abort,--wrap=LLVMFuzzerTestOneInput -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL)
 
+# The time of the commit, a new file only when it is another time.
+$(OUT)/obj/epoch: FORCE
+	@mkdir -p $(@D)
+	@echo $(EPOCH) | cmp -s - $@ || echo $(EPOCH) > $@
+
 # Keys, commands and options are the programs' own tables.
-$(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
+$(OUT)/man/%: deploy/man/% $(OUT)/vulnbus $(OUT)/obj/epoch
 	@mkdir -p $(@D)
 	@$(OUT)/vulnbus config-reference --mdoc > $@.keys
 	@$(OUT)/vulnbus help --mdoc > $@.commands
@@ -478,4 +484,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb sbom dist check-dist check-sbom check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: FORCE all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb sbom dist check-dist check-sbom check-package check-deploy check-monitoring check-chart check-image chart-files metrics
