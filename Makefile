@@ -107,10 +107,10 @@ $(OUT)/obj/status_page.c: bridge/flow/status_page.html
 	@{ echo 'extern const char status_page[];'; echo 'const char status_page[] ='; \
 	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
 
-# (What the Makefile says of options is true of all that was compiled.)
 $(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c Makefile
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
+# Other options, other objects: hence the Makefile.
 $(OUT)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
