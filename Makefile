@@ -446,7 +446,7 @@ deb: ## a Debian package, into build/deb/
 	lintian --fail-on error,warning $(BUILD)/deb/*.changes
 
 # What differs from the last commit has another name.
-DIRTY    = $(if $(shell test -e .git && git status --porcelain),+dirty)
+DIRTY    = $(if $(shell test -e .git && git status --porcelain -unormal),+dirty)
 COMMIT   = $(if $(DIRTY),,$(shell test -e .git && git rev-parse HEAD))
 
 sbom: all ## what the programs are made of (CycloneDX): build/vulnbus-VERSION.cdx.json

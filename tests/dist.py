@@ -4,6 +4,7 @@
 by somebody else, elsewhere, without git, the same programs. `tests/dist.py BUILD/dist`."""
 
 import hashlib
+import json
 import os
 import stat
 import subprocess
@@ -61,6 +62,14 @@ def made(build):
             **{path.name: digest(path) for path in (build / "man").iterdir()}}
 
 
+def parts(build):
+    """What the list says of the programs and of what they are made of, whatever they are called."""
+    path, = build.glob("vulnbus-*.cdx.json")
+    bill = json.loads(path.read_text())
+    return {"time": bill["metadata"]["timestamp"],
+            **{each["name"]: each for each in bill["metadata"]["component"]["components"] + bill["components"]}}
+
+
 def check_tarball(path):
     """The tree of the commit, of its time, root's and for everybody to read."""
     with tarfile.open(path) as archive:
@@ -101,13 +110,14 @@ def check_elsewhere(build, tarball, scratch):
     env = somebody(scratch, PATH=f"{liar.parent}:{os.environ['PATH']}")
     run("tar", "-xzf", tarball, "--strip-components=1", cwd=there, umask=0o027, env=env)
     # One make more than there are processors: another order.
-    run("make", "-s", f"-j{os.cpu_count() + 1}", "install", f"DESTDIR={scratch}/installed-there",
+    run("make", "-s", f"-j{os.cpu_count() + 1}", "install", "sbom", f"DESTDIR={scratch}/installed-there",
         cwd=there, umask=0o027, env=env)
     run("make", "-s", "install", f"DESTDIR={scratch}/installed-here", cwd=ROOT)
     run("deploy/debian/assemble", scratch / "package-there", cwd=there, umask=0o027, env=env)
     run("deploy/debian/assemble", scratch / "package-here", cwd=ROOT)
     refused = subprocess.run(["make", "-s", "dist"], cwd=there, env=env, text=True, capture_output=True)
     return [*differing("built", made(build), made(there / "build")),
+            *differing("listed", parts(build), parts(there / "build")),
             *differing("installed", tree(scratch / "installed-here"), tree(scratch / "installed-there")),
             *differing("packaged", *(tree(scratch / f"package-{each}", stat.S_IXUSR) for each in ("here", "there"))),
             *([] if refused.returncode and "git clone" in refused.stderr else ["a release of no clone was not refused"])]
