@@ -26,12 +26,14 @@ WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion \
 	-Wimplicit-fallthrough -Wvla -Werror=format-security -Werror=implicit \
 	-Werror=incompatible-pointer-types -Werror=int-conversion \
 	$(call if-known,-Wtrampolines -Wbidi-chars=any)
-# What OpenSSF's Compiler Options Hardening Guide for C and C++ asks for;
-# tests/system/test_binaries.py looks for it in the binaries.
+# What OpenSSF's Compiler Options Hardening Guide for C and C++ asks for (what
+# is not taken: bridge/README.md); tests/binaries.py looks for it in the
+# binaries.
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
 	-fno-delete-null-pointer-checks -fno-strict-overflow \
-	-fno-strict-aliasing \
-	$(call if-known,-fcf-protection=full -mbranch-protection=standard)
+	-fno-strict-aliasing -fexceptions \
+	$(call if-known,-fcf-protection=full -mbranch-protection=standard \
+		-fstrict-flex-arrays=3 -fzero-init-padding-bits=all)
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude $(CPPFLAGS)
 OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
 	$(call if-known,-ftrivial-auto-var-init=zero)
@@ -65,7 +67,8 @@ FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MANUALS := $(patsubst deploy/man/%,$(OUT)/man/%,$(wildcard deploy/man/*.[1-8]))
 VERSION  = $(shell sed -n 's/.*VULNBUS_VERSION "\(.*\)".*/\1/p' include/vulnbus/version.h)
 # Of the last commit: the same commit gives the same files.
-EPOCH    = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y include/vulnbus/version.h))
+# (A tarball has its time; it may be unpacked within some other repository.)
+EPOCH    = $(or $(SOURCE_DATE_EPOCH),$(shell test -e .git && git log -1 --format=%ct 2>/dev/null || stat -c %Y include/vulnbus/version.h))
 TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -104,10 +107,11 @@ $(OUT)/obj/status_page.c: bridge/flow/status_page.html
 	@{ echo 'extern const char status_page[];'; echo 'const char status_page[] ='; \
 	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
 
-$(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c
+$(OUT)/obj/source_list.o $(OUT)/obj/status_page.o: $(OUT)/obj/%.o: $(OUT)/obj/%.c Makefile
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
-$(OUT)/obj/%.o: %.c
+# Other options, other objects: hence the Makefile.
+$(OUT)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
@@ -144,8 +148,13 @@ $(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h
 		-include tests/torture/torture.h -DFUZZ_GIVE_UP=torture_notice \
 		-Wl,--wrap=abort,--wrap=LLVMFuzzerTestOneInput -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL)
 
+# The time of the commit, a new file only when it is another time.
+$(OUT)/obj/epoch: FORCE
+	@mkdir -p $(@D)
+	@echo $(EPOCH) | cmp -s - $@ || echo $(EPOCH) > $@
+
 # Keys, commands and options are the programs' own tables.
-$(OUT)/man/%: deploy/man/% $(OUT)/vulnbus
+$(OUT)/man/%: deploy/man/% $(OUT)/vulnbus $(OUT)/obj/epoch
 	@mkdir -p $(@D)
 	@$(OUT)/vulnbus config-reference --mdoc > $@.keys
 	@$(OUT)/vulnbus help --mdoc > $@.commands
@@ -210,7 +219,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory all WERROR=-Werror
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model
-	@$(MAKE) --no-print-directory binaries
+	@$(MAKE) --no-print-directory binaries check-dist
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
@@ -257,7 +266,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 DEPLOY_PYTEST = env PYTHONPATH=$(BUILD)/deploy/python VULNBUS_BUILD=$(CURDIR)/$(OUT) \
 	VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC $(PY) -m pytest -q
 
-check-deploy: check-monitoring check-chart check-image ## all of deploy/ but the package
+check-deploy: check-monitoring check-chart check-sbom check-image ## all of deploy/ but the package
 
 check-chart: ## render the chart, let others judge it; the compose file too
 	@$(MAKE) --no-print-directory test-deps
@@ -265,6 +274,13 @@ check-chart: ## render the chart, let others judge it; the compose file too
 	@tests/install-dependencies chart
 	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
 	@$(DEPLOY_PYTEST) tests/deploy/test_chart.py tests/deploy/test_compose.py
+
+check-sbom: ## what a release says it is made of, by CycloneDX's validator and the programs
+	@$(MAKE) --no-print-directory test-deps
+	@$(MAKE) --no-print-directory -s dist
+	@tests/install-dependencies chart
+	@$(MAKE) --no-print-directory $(BUILD)/deploy/.tools
+	@$(DEPLOY_PYTEST) tests/deploy/test_sbom.py
 
 check-image: ## build the image, look into it, run it, alone and as the chart's pods
 	@$(MAKE) --no-print-directory test-deps
@@ -359,8 +375,11 @@ analyse: $(ANALYSE)/.ready ## gcc -fanalyzer, clang-tidy, cppcheck: no finding w
 	@$(PY) tests/analyse/analyse.py --self-test --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
 	@$(PY) tests/analyse/analyse.py --clang-tidy $(ANALYSE)/clang_tidy/data/bin/clang-tidy
 
-binaries: all ## how the programs are hardened, and that another folder makes the same ones
+binaries: all ## how the programs are hardened
 	@python3 tests/binaries.py $(OUT)
+
+check-dist: dist ## a release, made again and built elsewhere: the same bytes
+	@python3 tests/dist.py $(BUILD)/dist
 
 check-monitoring: $(PROMTOOL) $(OUT)/vulnbus ## alerts, dashboard, run book, table of metrics
 	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
@@ -426,6 +445,21 @@ deb: ## a Debian package, into build/deb/
 	cd $(BUILD)/deb/vulnbus && dpkg-buildpackage -b -us -uc
 	lintian --fail-on error,warning $(BUILD)/deb/*.changes
 
+# What differs from the last commit has another name.
+DIRTY    = $(if $(shell test -e .git && git status --porcelain -unormal),+dirty)
+COMMIT   = $(if $(DIRTY),,$(shell test -e .git && git rev-parse HEAD))
+
+sbom: all ## what the programs are made of (CycloneDX): build/vulnbus-VERSION.cdx.json
+	@rm -f $(BUILD)/vulnbus-*.cdx.json
+	@$(OPEN) SOURCE_DATE_EPOCH=$(EPOCH) COMMIT=$(COMMIT) deploy/image/sbom $(VERSION)$(DIRTY) --programs $(PROGRAMS) \
+		> $(BUILD)/vulnbus-$(VERSION)$(DIRTY).cdx.json
+
+dist: sbom ## a release, of the last commit: tarball, list and SHA256SUMS, into build/dist/
+	@rm -rf $(BUILD)/dist && install -d $(BUILD)/dist
+	@$(OPEN) deploy/dist vulnbus-$(VERSION)$(DIRTY) $(BUILD)/dist
+	@$(OPEN) cp $(BUILD)/vulnbus-$(VERSION)$(DIRTY).cdx.json $(BUILD)/dist
+	@$(OPEN) cd $(BUILD)/dist && sha256sum vulnbus-* > SHA256SUMS && cat SHA256SUMS
+
 # --- use --------------------------------------------------------------------
 
 demo: ## build and show everything in one terminal (KAFKA=host:port: on a real cluster)
@@ -450,4 +484,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: FORCE all analyse deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb sbom dist check-dist check-sbom check-package check-deploy check-monitoring check-chart check-image chart-files metrics
