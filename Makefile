@@ -44,7 +44,7 @@ OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
 	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LINK_asan := -fsanitize=address,undefined
-LINK_tsan = -fsanitize=thread $(THREADS)
+LINK_tsan := -fsanitize=thread
 LINK_coverage := --coverage
 LINK_fuzz := -fsanitize=address,undefined,fuzzer
 CFLAGS_ALL = -std=c17 -pthread $(WARNINGS) $(WERROR) $(HARDEN) \
@@ -73,7 +73,7 @@ TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*
 MAKEFLAGS += --no-builtin-rules
 
 THREADS := $(if $(filter tsan,$(VARIANT)),$(call obj,tests/tsan/threads.c))
-$(PROGRAMS) $(TESTS): | $(THREADS)
+$(PROGRAMS) $(TESTS): $(THREADS)
 
 all: $(PROGRAMS) $(MANUALS) ## build the three programs and their manuals into build/
 
@@ -113,7 +113,7 @@ $(OUT)/obj/%.o: %.c
 
 $(OUT)/tests/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(LIB) \
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(THREADS) $(LIB) \
 		$(LDLIBS_ALL) -lcmocka
 
 $(OUT)/bench-%: tests/bench/%.c $(LIB)
@@ -292,13 +292,13 @@ tsan: ## unit tests under ThreadSanitizer
 
 # Those in which threads meet. What ThreadSanitizer says goes into files, of daemons that a test kills, too.
 RACED_BY := $(foreach t,notifications unsigned spool keys config_swap start_stop kafka_outage rolling rebalance \
-	status_page,tests/system/test_$(t).py)
+	siege metrics status_page,tests/system/test_$(t).py)
 
-tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready ## system tests with daemons under ThreadSanitizer (T=tests/system/test_keys.py)
-	@$(MAKE) --no-print-directory VARIANT=tsan all
+tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(PROMTOOL) ## system tests with daemons under ThreadSanitizer (T=tests/system/test_keys.py)
+	@$(MAKE) --no-print-directory VARIANT=tsan all $(BUILD)/tsan/bench-load
 	@rm -rf $(BUILD)/tsan/reports && mkdir -p $(BUILD)/tsan/reports
 	@failed=0; VULNBUS_BUILD=$(CURDIR)/$(BUILD)/tsan VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
-		TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/tsan/reports/report exitcode=0" \
+		VULNBUS_SLOW=4 TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/tsan/reports/report exitcode=0" \
 		$(PY) -m pytest -q $(or $(T),$(RACED_BY)) || failed=1; \
 	python3 tests/tsan/judge.py $(BUILD)/tsan/reports || failed=1; exit $$failed
 
