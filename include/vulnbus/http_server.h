@@ -26,7 +26,8 @@ struct http_server_options {
 	uint32_t threads;   /* 1, or a pool of this many */
 	uint32_t idle_timeout_ms;
 	uint32_t connections_max;
-	uint64_t headers_bytes_max; /* 431 above */
+	/* 431 above; far above libmicrohttpd says it, and nobody is told */
+	uint64_t headers_bytes_max;
 	uint64_t body_bytes_max;    /* 413 above */
 	struct http_tls *tls;       /* NULL: plain HTTP; else held */
 	http_request_f *on_headers; /* may be NULL; answers to refuse a body */

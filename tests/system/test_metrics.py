@@ -187,7 +187,7 @@ def throw_junk(shop, seed):
         exchange(address, request(shop.web.path, [f"Content-Type: {seed}/x"], b"{}")),
         exchange(address, request(shop.web.path, ["Content-Type: application/json"], seed.encode())),
         exchange(address, request(shop.web.path, [], b"x" * 70_000)),
-        exchange(address, request(vdr.path, [f"{seed}: " + "x" * 40_000])),
+        exchange(address, request(vdr.path, [f"{seed}: " + "x" * 34_000])),
     ]
     assert all(answer and 400 <= answer.status < 500 for answer in answers), answers
     assert post_json(shop, shop.web, probely(f"{seed}_{seed}", name=seed)).status_code == 202
