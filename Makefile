@@ -136,7 +136,7 @@ $(OUT)/torture/%.o: tests/torture/%.c tests/torture/torture.h
 
 $(OUT)/torture/test_%: tests/unit/test_%.c $(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
-		-Wl,--wrap=abort -o $@ $^ $(LDLIBS_ALL) -lcmocka
+		-include tests/torture/torture.h -Wl,--wrap=abort -o $@ $^ $(LDLIBS_ALL) -lcmocka
 
 $(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
 		$(addprefix $(OUT)/torture/,torture.o replay.o) $(LIB)

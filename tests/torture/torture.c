@@ -21,14 +21,15 @@
 
 #include "vulnbus/crypto.h"
 
-#define CALLS_MAX      (1 << 16) /* of a case; what comes later never fails */
-#define AT_A_PLACE_MAX 4
-#define RANGES_MAX     16
-#define FRAMES_MAX     48
-#define PATIENCE_S     60 /* for one run */
-#define EXIT_NOTICED   40
-#define EXIT_ENDED     41
-#define EXIT_LEAK      42
+#define CALLS_MAX           (1 << 16) /* of a case; what comes later never fails */
+#define AT_A_PLACE_MAX      4
+#define RANGES_MAX          16
+#define FRAMES_MAX          48
+#define PATIENCE_S          60 /* for one run */
+#define PATIENCE_FAILING_MS 1000
+#define EXIT_NOTICED        40
+#define EXIT_ENDED          41
+#define EXIT_LEAK           42
 
 void *
 __interceptor_malloc(size_t size);
@@ -191,6 +192,14 @@ void
 torture_end(void)
 {
 	atomic_store(&is_counting, false);
+}
+
+int64_t
+torture_patience_ms(int64_t usual)
+{
+	return fails_at == 0 || usual < PATIENCE_FAILING_MS
+		   ? usual
+		   : PATIENCE_FAILING_MS;
 }
 
 /* Without exit(): what others do there is not on trial. */
