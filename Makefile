@@ -129,14 +129,16 @@ $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests
 TORTURE := $(patsubst tests/unit/%.c,$(OUT)/torture/%,$(filter-out tests/unit/test_tool%,$(wildcard tests/unit/test_*.c)))
 TORTURE_CORPORA := $(addprefix $(OUT)/torture/fuzz_,$(FUZZ))
 
+.PRECIOUS: $(OUT)/torture/%.o
 # Without sanitizers: what allocates comes before them.
 $(OUT)/torture/%.o: tests/torture/%.c tests/torture/torture.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-sanitize=all -c -o $@ $<
 
-$(OUT)/torture/test_%: tests/unit/test_%.c $(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
+$(OUT)/torture/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
+		$(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
-		-include tests/torture/torture.h -Wl,--wrap=abort -o $@ $^ $(LDLIBS_ALL) -lcmocka
+		-include tests/torture/torture.h -Wl,--wrap=abort -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL) -lcmocka
 
 $(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
 		$(addprefix $(OUT)/torture/,torture.o replay.o) $(LIB)
@@ -303,17 +305,21 @@ tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(PROMTOOL) ## system tests wit
 	python3 tests/tsan/judge.py $(BUILD)/tsan/reports || failed=1; exit $$failed
 
 torture: ## each unit test of core, flow and source and each corpus with the 1st, 2nd, 3rd ... allocation failing (T=json)
-	@$(MAKE) --no-print-directory VARIANT=asan torture-run
+	@$(MAKE) --no-print-directory -k -O -j$$(nproc) VARIANT=asan torture-run
 
-torture-run: $(TORTURE) $(TORTURE_CORPORA)
-	@failed=0; for t in $(if $(T),$(filter $(addprefix %_,$(T)),$^),$^); do printf '%s: ' $${t##*/}; \
-		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
-			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
-	done; exit $$failed
+TORTURED := $(notdir $(TORTURE) $(TORTURE_CORPORA))
+TORTURED := $(addprefix torture-of-,$(if $(T),$(filter $(addprefix %_,$(T)),$(TORTURED)),$(TORTURED)))
+
+torture-run: $(TORTURED)
+	@$(if $^,,echo "T is one of: $(sort $(patsubst fuzz_%,%,$(patsubst test_%,%,$(notdir $(TORTURE) $(TORTURE_CORPORA)))))"; exit 64)
+
+$(TORTURED): torture-of-%: $(OUT)/torture/%
+	@printf '%s: ' $*; CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $< \
+		$(patsubst fuzz_%,tests/fuzz/corpus/%,$(filter fuzz_%,$*))
 
 # In a minute: the parsers, whose unit tests bear the names of the corpora.
 torture-check: ## the same, of the parsers alone
-	@$(MAKE) --no-print-directory VARIANT=asan torture-run T="$(FUZZ)"
+	@$(MAKE) --no-print-directory torture T="$(FUZZ)"
 
 # Of the system tests those that between them go all ways of the stages, in a few minutes.
 COVERED_BY := $(foreach t,notifications unsigned enricher keys oauth2 credentials status_page spool \
