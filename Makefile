@@ -45,7 +45,8 @@ LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
 	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LINK_asan := -fsanitize=address,undefined
 LINK_tsan := -fsanitize=thread
-LINK_coverage := --coverage
+# Bound at once: what binds lazily spills registers, secrets among them, onto the stack.
+LINK_coverage := --coverage -Wl,-z,now
 LINK_fuzz := -fsanitize=address,undefined,fuzzer
 CFLAGS_ALL = -std=c17 -pthread $(WARNINGS) $(WERROR) $(HARDEN) \
 	$(OPT_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. \
