@@ -46,8 +46,9 @@ OPT_fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
 	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LINK_asan := -fsanitize=address,undefined
-LINK_tsan = -fsanitize=thread $(THREADS)
-LINK_coverage := --coverage
+LINK_tsan := -fsanitize=thread
+# Bound at once: what binds lazily spills registers, secrets among them, onto the stack.
+LINK_coverage := --coverage -Wl,-z,now
 LINK_fuzz := -fsanitize=address,undefined,fuzzer
 CFLAGS_ALL = -std=c17 -pthread $(WARNINGS) $(WERROR) $(HARDEN) \
 	$(OPT_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. \
@@ -76,7 +77,7 @@ TESTS   := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*
 MAKEFLAGS += --no-builtin-rules
 
 THREADS := $(if $(filter tsan,$(VARIANT)),$(call obj,tests/tsan/threads.c))
-$(PROGRAMS) $(TESTS): | $(THREADS)
+$(PROGRAMS) $(TESTS): $(THREADS)
 
 all: $(PROGRAMS) $(MANUALS) ## build the three programs and their manuals into build/
 
@@ -117,7 +118,7 @@ $(OUT)/obj/%.o: %.c Makefile
 
 $(OUT)/tests/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(LIB) \
+	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(THREADS) $(LIB) \
 		$(LDLIBS_ALL) -lcmocka
 
 $(OUT)/bench-%: tests/bench/%.c $(LIB)
@@ -133,14 +134,16 @@ $(OUT)/replay-%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests
 TORTURE := $(patsubst tests/unit/%.c,$(OUT)/torture/%,$(filter-out tests/unit/test_tool%,$(wildcard tests/unit/test_*.c)))
 TORTURE_CORPORA := $(addprefix $(OUT)/torture/fuzz_,$(FUZZ))
 
+.PRECIOUS: $(OUT)/torture/%.o
 # Without sanitizers: what allocates comes before them.
 $(OUT)/torture/%.o: tests/torture/%.c tests/torture/torture.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-sanitize=all -c -o $@ $<
 
-$(OUT)/torture/test_%: tests/unit/test_%.c $(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
+$(OUT)/torture/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
+		$(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
-		-Wl,--wrap=abort -o $@ $^ $(LDLIBS_ALL) -lcmocka
+		-include tests/torture/torture.h -Wl,--wrap=abort -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL) -lcmocka
 
 $(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
 		$(addprefix $(OUT)/torture/,torture.o replay.o) $(LIB)
@@ -308,28 +311,32 @@ tsan: ## unit tests under ThreadSanitizer
 
 # Those in which threads meet. What ThreadSanitizer says goes into files, of daemons that a test kills, too.
 RACED_BY := $(foreach t,notifications unsigned spool keys config_swap start_stop kafka_outage rolling rebalance \
-	status_page,tests/system/test_$(t).py)
+	siege metrics status_page,tests/system/test_$(t).py)
 
-tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready ## system tests with daemons under ThreadSanitizer (T=tests/system/test_keys.py)
-	@$(MAKE) --no-print-directory VARIANT=tsan all
+tsan-system: $(VENV)/.ready $(KAFKA_JARS)/.ready $(PROMTOOL) ## system tests with daemons under ThreadSanitizer (T=tests/system/test_keys.py)
+	@$(MAKE) --no-print-directory VARIANT=tsan all $(BUILD)/tsan/bench-load
 	@rm -rf $(BUILD)/tsan/reports && mkdir -p $(BUILD)/tsan/reports
 	@failed=0; VULNBUS_BUILD=$(CURDIR)/$(BUILD)/tsan VULNBUS_KAFKA_JARS=$(CURDIR)/$(KAFKA_JARS) TZ=UTC \
-		TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/tsan/reports/report exitcode=0" \
+		VULNBUS_SLOW=4 TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/tsan/reports/report exitcode=0" \
 		$(PY) -m pytest -q $(or $(T),$(RACED_BY)) || failed=1; \
 	python3 tests/tsan/judge.py $(BUILD)/tsan/reports || failed=1; exit $$failed
 
 torture: ## each unit test of core, flow and source and each corpus with the 1st, 2nd, 3rd ... allocation failing (T=json)
-	@$(MAKE) --no-print-directory VARIANT=asan torture-run
+	@$(MAKE) --no-print-directory -k -O -j$$(nproc) VARIANT=asan torture-run
 
-torture-run: $(TORTURE) $(TORTURE_CORPORA)
-	@failed=0; for t in $(if $(T),$(filter $(addprefix %_,$(T)),$^),$^); do printf '%s: ' $${t##*/}; \
-		CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $$t \
-			$$(test $${t##*/fuzz_} = $$t || echo tests/fuzz/corpus/$${t##*/fuzz_}) || failed=1; \
-	done; exit $$failed
+TORTURED := $(notdir $(TORTURE) $(TORTURE_CORPORA))
+TORTURED := $(addprefix torture-of-,$(if $(T),$(filter $(addprefix %_,$(T)),$(TORTURED)),$(TORTURED)))
+
+torture-run: $(TORTURED)
+	@$(if $^,,echo "T is one of: $(sort $(patsubst fuzz_%,%,$(patsubst test_%,%,$(notdir $(TORTURE) $(TORTURE_CORPORA)))))"; exit 64)
+
+$(TORTURED): torture-of-%: $(OUT)/torture/%
+	@printf '%s: ' $*; CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $< \
+		$(patsubst fuzz_%,tests/fuzz/corpus/%,$(filter fuzz_%,$*))
 
 # In a minute: the parsers, whose unit tests bear the names of the corpora.
 torture-check: ## the same, of the parsers alone
-	@$(MAKE) --no-print-directory VARIANT=asan torture-run T="$(FUZZ)"
+	@$(MAKE) --no-print-directory torture T="$(FUZZ)"
 
 # Of the system tests those that between them go all ways of the stages, in a few minutes.
 COVERED_BY := $(foreach t,notifications unsigned enricher keys oauth2 credentials status_page spool \

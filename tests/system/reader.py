@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from kafka import admin
-from waiting import TooLate, until
+from waiting import SLOW, TooLate, until
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 RECORDS = {"events": "event", "scans": "scan", "exports": "export",
@@ -275,6 +275,7 @@ class Tap:
 
     def wait(self, short, count=1, within=20.0, **fields):
         """Reads on until `count` such records are there; gives them all back."""
+        within *= SLOW
         deadline = time.monotonic() + within
         while len(found := self.find(short, **fields)) < count:
             if time.monotonic() > deadline:
@@ -293,7 +294,7 @@ class Tap:
         """Reads all topics to the end they have now."""
         self._assign()
         ends = self.ends()
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + within * SLOW
         while any(self._end.get(place, 0) < end for place, end in ends.items()):
             assert time.monotonic() < deadline, f"{self._end} never came to {ends}"
             self._poll(0.05)

@@ -21,14 +21,16 @@
 
 #include "vulnbus/crypto.h"
 
-#define CALLS_MAX      (1 << 16) /* of a case; what comes later never fails */
-#define AT_A_PLACE_MAX 4
-#define RANGES_MAX     16
-#define FRAMES_MAX     48
-#define PATIENCE_S     60 /* for one run */
-#define EXIT_NOTICED   40
-#define EXIT_ENDED     41
-#define EXIT_LEAK      42
+#define CALLS_MAX           (1 << 16) /* of a case; what comes later never fails */
+#define AT_A_PLACE_MAX      4
+#define AT_ONCE_MAX         4
+#define RANGES_MAX          16
+#define FRAMES_MAX          48
+#define PATIENCE_S          60 /* for one run */
+#define PATIENCE_FAILING_MS 1000
+#define EXIT_NOTICED        40
+#define EXIT_ENDED          41
+#define EXIT_LEAK           42
 
 void *
 __interceptor_malloc(size_t size);
@@ -65,6 +67,12 @@ struct ranges {
 	size_t count;
 };
 
+struct subject {
+	const char *name;
+	void (*run)(void *arg);
+	void *arg;
+};
+
 static struct ranges program, loader, others, functions;
 
 static atomic_bool is_counting;
@@ -79,6 +87,14 @@ static struct {
 	atomic_ulong count;
 	uint64_t places[CALLS_MAX];
 } * made;
+
+/* Several at once: what runs out of memory often waits for something. */
+static struct {
+	pid_t child; /* 0: none */
+	unsigned long number;
+	int out;
+} slots[AT_ONCE_MAX];
+static size_t running_count;
 
 static struct {
 	unsigned long cases, allocations, runs, noticed, ended, findings;
@@ -193,6 +209,14 @@ torture_end(void)
 	atomic_store(&is_counting, false);
 }
 
+int64_t
+torture_patience_ms(int64_t usual)
+{
+	return fails_at == 0 || usual < PATIENCE_FAILING_MS
+		   ? usual
+		   : PATIENCE_FAILING_MS;
+}
+
 /* Without exit(): what others do there is not on trial. */
 static _Noreturn void
 end_run(int status)
@@ -246,6 +270,19 @@ const char *
 __lsan_default_suppressions(void)
 {
 	return "leak:__add_to_environ\n";
+}
+
+int
+CRYPTO_secure_malloc_init(size_t size, size_t least);
+
+/* In place of OpenSSL's: without a heap of their own secrets are in ordinary
+ * memory, which can fail and leak. */
+int
+CRYPTO_secure_malloc_init(size_t size, size_t least)
+{
+	(void)size;
+	(void)least;
+	return 0;
 }
 
 /* OpenSSL does not survive that its own beginning fails, which is at the start
@@ -325,13 +362,15 @@ prepare(void)
 	begin_libraries();
 	note_functions();
 	(void)dl_iterate_phdr(note_module, NULL);
+	for (size_t i = 0; i < AT_ONCE_MAX; i++)
+		slots[i].out = memfd_create("output", MFD_CLOEXEC);
 	is_within = true;
 	(void)backtrace(&frame, 1); /* loads what it needs */
 	is_within = false;
 }
 
 static _Noreturn void
-be_child(void (*run)(void *arg), void *arg, unsigned long number, int out)
+be_child(const struct subject *subject, unsigned long number, int out)
 {
 	const struct itimerval patience = { .it_value.tv_sec = PATIENCE_S };
 
@@ -339,15 +378,14 @@ be_child(void (*run)(void *arg), void *arg, unsigned long number, int out)
 	    setitimer(ITIMER_REAL, &patience, NULL) != 0)
 		_exit(1);
 	fails_at = number;
-	run(arg);
+	subject->run(subject->arg);
 	end_run(0);
 }
 
-/* One run in a child, whose output goes to `out`. */
-static int
-run_once(void (*run)(void *arg), void *arg, unsigned long number, int out)
+/* A run in a child, whose output goes to `out`. */
+static pid_t
+start(const struct subject *subject, unsigned long number, int out)
 {
-	int status;
 	pid_t child;
 
 	fflush(NULL);
@@ -357,13 +395,35 @@ run_once(void (*run)(void *arg), void *arg, unsigned long number, int out)
 	}
 	child = fork();
 	if (child == 0)
-		be_child(run, arg, number, out);
-	if (child < 0 || waitpid(child, &status, 0) != child) {
+		be_child(subject, number, out);
+	if (child < 0) {
 		perror("fork");
+		exit(1);
+	}
+	return child;
+}
+
+/* Of the child that ended, which is put into *child; -1: of any. */
+static int
+wait_for(pid_t *child)
+{
+	int status;
+
+	*child = waitpid(*child, &status, 0);
+	if (*child < 0) {
+		perror("waitpid");
 		exit(1);
 	}
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 				   : WEXITSTATUS(status);
+}
+
+static int
+run_once(const struct subject *subject, unsigned long number, int out)
+{
+	pid_t child = start(subject, number, out);
+
+	return wait_for(&child);
 }
 
 static const char *
@@ -428,44 +488,70 @@ is_worth_it(uint64_t place, bool is_first)
 }
 
 static void
-run_failing(const char *name, void (*run)(void *arg), void *arg,
-    unsigned long number, int out)
+judge(const struct subject *subject, unsigned long number, int status, int out)
 {
-	int status = run_once(run, arg, number, out);
-
 	sum.runs++;
 	sum.noticed += status == EXIT_NOTICED;
 	sum.ended += status == EXIT_ENDED;
 	if (status == 0 || status == EXIT_NOTICED || status == EXIT_ENDED)
 		return;
-	tell(name, status, number, out);
+	tell(subject->name, status, number, out);
 	/* Once more, with the words for where it fails, which take their time.
 	 */
 	does_tell = true;
-	(void)run_once(run, arg, number, out);
+	(void)run_once(subject, number, out);
 	does_tell = false;
 	show(out);
+}
+
+static void
+end_one(const struct subject *subject)
+{
+	pid_t child = -1;
+	const int status = wait_for(&child);
+	size_t i = 0;
+
+	while (slots[i].child != child)
+		i++;
+	slots[i].child = 0;
+	running_count--;
+	judge(subject, slots[i].number, status, slots[i].out);
+}
+
+static void
+run_failing(const struct subject *subject, unsigned long number)
+{
+	size_t i = 0;
+
+	if (running_count == AT_ONCE_MAX)
+		end_one(subject);
+	while (slots[i].child != 0)
+		i++;
+	slots[i].number = number;
+	slots[i].child = start(subject, number, slots[i].out);
+	running_count++;
 }
 
 void
 torture_case(const char *name, void (*run)(void *arg), void *arg)
 {
-	const int out = memfd_create("output", MFD_CLOEXEC);
+	const struct subject subject = { name, run, arg };
 	unsigned long count;
 	int status;
 
 	prepare();
 	atomic_store(&made->count, 0);
-	status = run_once(run, arg, 0, out);
+	status = run_once(&subject, 0, slots[0].out);
 	count = atomic_load(&made->count);
 	sum.cases++;
 	sum.allocations += count;
 	if (status != 0)
-		tell(name, status, 0, out);
+		tell(name, status, 0, slots[0].out);
 	for (unsigned long i = 0; i < count && status == 0; i++)
 		if (is_worth_it(made->places[i], i == 0))
-			run_failing(name, run, arg, i + 1, out);
-	close(out);
+			run_failing(&subject, i + 1);
+	while (running_count > 0)
+		end_one(&subject);
 }
 
 int

@@ -7,6 +7,8 @@
 #ifndef VULNBUS_TESTS_TORTURE_H
 #define VULNBUS_TESTS_TORTURE_H
 
+#include <stdint.h>
+
 /* Runs the case and adds what is found to the sum. */
 void
 torture_case(const char *name, void (*run)(void *arg), void *arg);
@@ -22,6 +24,11 @@ torture_end(void);
  * and no leak; what nothing leads to any more is one. */
 _Noreturn void
 torture_notice(void);
+
+/* Within a case: how long to wait for what takes at most `usual` when no
+ * allocation fails. */
+int64_t
+torture_patience_ms(int64_t usual);
 
 /* Prints the sum; the program's exit status. */
 int

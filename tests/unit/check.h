@@ -19,6 +19,16 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
+/* Under torture (tests/torture) a test is run over and over. `IS_TORTURED`: its
+ * steps may be longer. And what it waits for need not come any more. */
+#ifdef VULNBUS_TESTS_TORTURE_H
+#define IS_TORTURED           true
+#define PATIENCE_OF_MS(usual) torture_patience_ms(usual)
+#else
+#define IS_TORTURED           false
+#define PATIENCE_OF_MS(usual) (usual)
+#endif
+
 #define assert_view(v, expected) \
 	check_view((v), view_of(expected), __FILE__, __LINE__)
 #define assert_bytes(v, ...) check_view((v), (__VA_ARGS__), __FILE__, __LINE__)

@@ -10,7 +10,7 @@
 #include "vulnbus/timestamp.h"
 
 #define MANY        1000
-#define PATIENCE_MS 10000
+#define PATIENCE_MS PATIENCE_OF_MS(10000)
 
 static struct {
 	pthread_mutex_t lock;

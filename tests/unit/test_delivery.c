@@ -29,7 +29,7 @@ watched_is_holding(struct spool *spool);
 
 #define RECORDS_MAX 2
 #define STEPS_MAX   64
-#define PATIENCE_MS 20000
+#define PATIENCE_MS PATIENCE_OF_MS(20000)
 
 static struct topics topics;
 static struct spool *real_spool; /* items need one */

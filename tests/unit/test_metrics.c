@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Metrics in Prometheus' text format. The process has one table, so each test
- * counts from where the one before it ended. */
+ * Metrics in Prometheus' text format. The process has one table: what a test
+ * counts stays for those after it, none of which needs it. */
 #include "check.h"
 
 #include <pthread.h>
@@ -27,13 +27,20 @@ static size_t
 count_printed(const char *part)
 {
 	struct buffer out;
+	struct view rest;
 	size_t count = 0;
+	const char *at;
 
 	buffer_init(&out, 4 << 20);
 	metrics_print(&out);
-	buffer_append(&out, "", 1);
-	for (const char *at = out.data; (at = strstr(at, part)) != NULL; at++)
+	assert_status(buffer_status(&out), STATUS_OK);
+	rest = buffer_view(&out);
+	/* Not strstr: AddressSanitizer's has to find the end each time. */
+	while ((at = memmem(rest.data, rest.len, part, strlen(part))) != NULL) {
+		rest.len -= (size_t)(at - rest.data) + 1;
+		rest.data = at + 1;
 		count++;
+	}
 	buffer_clear(&out);
 	return count;
 }
@@ -105,9 +112,8 @@ seconds_are_given_in_microseconds(void **state)
 
 /* From an object of librdkafka's STATISTICS.md, without what is not read. */
 static void
-librdkafka_figures_are_summed_over_brokers(void **state)
+note_producer(void)
 {
-	(void)state;
 	kafka_statistics_note("producer",
 	    VIEW(
 		"{\"msg_cnt\":3,\"msg_size\":900,\"txmsgs\":40,\"rxmsgs\":0,"
@@ -125,6 +131,13 @@ librdkafka_figures_are_summed_over_brokers(void **state)
 		"\"state\":\"UP\"},"
 		"\"a:3/3\":{\"nodeid\":3,\"source\":\"learned\","
 		"\"state\":\"DOWN\"}}}"));
+}
+
+static void
+librdkafka_figures_are_summed_over_brokers(void **state)
+{
+	(void)state;
+	note_producer();
 	assert_printed("vulnbus_kafka_queue_records{client=\"producer\"} 3\n");
 	assert_printed("vulnbus_kafka_queue_bytes{client=\"producer\"} 900\n");
 	assert_printed(
@@ -147,6 +160,7 @@ static void
 what_is_no_statistics_is_passed_over(void **state)
 {
 	(void)state;
+	note_producer();
 	kafka_statistics_note("producer", VIEW("{\"msg_cnt\":"));
 	kafka_statistics_note("producer", VIEW("{}"));
 	kafka_statistics_note("producer", VIEW("[1]"));
@@ -201,17 +215,29 @@ static const char two_sources[] = "kafka: {bootstrap_servers: 127.0.0.1:9}\n"
 
 /* From here on what the table does not have is folded. */
 static void
-a_daemon_settles_its_series(void **state)
+settle(void)
 {
+	static bool is_settled;
 	struct config *config = NULL;
 	struct error err;
-	size_t before;
 
-	(void)state;
+	if (is_settled)
+		return;
 	metrics_begin('I', "vulnbus-ingress");
 	assert_status(
 	    config_parse("test", VIEW(two_sources), &config, &err), STATUS_OK);
 	metrics_know_sources(config);
+	config_free(config);
+	is_settled = true;
+}
+
+static void
+a_daemon_settles_its_series(void **state)
+{
+	size_t before;
+
+	(void)state;
+	settle();
 	assert_printed(
 	    "\nvulnbus_webhooks_total{source=\"two\",code=\"503\"} 0\n");
 	assert_printed(
@@ -228,7 +254,6 @@ a_daemon_settles_its_series(void **state)
 	    "\nvulnbus_webhooks_total{source=\"\",code=\"404\"} 1\n");
 	assert_printed(
 	    "\nvulnbus_webhooks_total{source=\"one\",code=\"other\"} 2\n");
-	config_free(config);
 }
 
 /* Its counters stay: what was counted was. */
@@ -239,6 +264,7 @@ gauges_of_a_source_that_is_gone_are_not_printed(void **state)
 	struct error err;
 
 	(void)state;
+	settle();
 	assert_status(
 	    config_parse("test", VIEW(two_sources), &config, &err), STATUS_OK);
 	metric_set(METRIC_KEYS, "one", NULL, 0);
@@ -263,6 +289,7 @@ static void
 the_process_is_measured(void **state)
 {
 	(void)state;
+	settle();
 	process_begin();
 	process_measure();
 	assert_int_equal(count_printed("\nprocess_cpu_seconds_total 0."), 1);
@@ -280,6 +307,7 @@ the_table_has_a_ceiling(void **state)
 	char label[80];
 
 	(void)state;
+	settle();
 	memset(label, 'x', sizeof(label) - 1);
 	label[sizeof(label) - 1] = '\0';
 	metric_add(METRIC_KAFKA_SENT, label, NULL, 1);
@@ -290,9 +318,9 @@ the_table_has_a_ceiling(void **state)
 	}
 	assert_true(count_printed("vulnbus_kafka_sent_records_total{") > 60000);
 	assert_true(count_printed("vulnbus_kafka_sent_records_total{") < 65536);
-	metric_add(METRIC_WEBHOOKS, "acme", "401", 1);
+	metric_add(METRIC_WEBHOOKS, "one", "401", 1);
 	assert_printed(
-	    "\nvulnbus_webhooks_total{source=\"acme\",code=\"401\"} 2\n");
+	    "\nvulnbus_webhooks_total{source=\"one\",code=\"401\"} 1\n");
 }
 
 int

@@ -7,7 +7,7 @@
 #include "../../bridge/flow/produce.c"
 #include "../../bridge/net/kafka_producer.c"
 
-#define DEADLINE_MS 15000
+#define DEADLINE_MS PATIENCE_OF_MS(15000)
 
 struct fixture {
 	struct shipment shipment; /* first: found from a report */

@@ -146,6 +146,7 @@ ordinary_memory_is_found(void **state)
 	(void)state;
 	make_needle(needle);
 	copy = strdup(needle);
+	assert_non_null(copy);
 	explicit_bzero(needle, sizeof(needle));
 	assert_found(1, false);
 	explicit_bzero(copy, NEEDLE_BYTES);
@@ -162,6 +163,7 @@ a_secret_is_in_no_core_dump_and_gone_when_freed(void **state)
 	(void)state;
 	make_needle(needle);
 	copy = secret_copy(view_of(needle));
+	assert_non_null(copy);
 	assert_string_equal(copy, needle);
 	explicit_bzero(needle, sizeof(needle));
 	assert_found(0, true);
@@ -185,8 +187,9 @@ a_buffer_for_secrets_leaves_nothing_behind(void **state)
 	buffer_print(&b, "%s", needle);
 	buffer_print(&b, "%s%300s", needle, "");
 	explicit_bzero(needle, sizeof(needle));
-	while (b.len < 20000)
+	while (b.len < 20000 && buffer_status(&b) == STATUS_OK)
 		buffer_append(&b, ".", 1);
+	assert_status(buffer_status(&b), STATUS_OK);
 	assert_found(0, true);
 	buffer_reset(&b);
 	assert_found(0, false);
@@ -218,6 +221,7 @@ when_the_pages_are_full_there_is_still_memory(void **state)
 	memset(text, '-', 64);
 	make_needle(text + 64);
 	copy = secret_copy(view_of(text));
+	assert_non_null(copy);
 	explicit_bzero(text, sizeof(text));
 	assert_found(1, false);
 	assert_int_equal(es512_key_generate(&key, &err), STATUS_OK);

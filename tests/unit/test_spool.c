@@ -20,7 +20,7 @@ watched_commit(struct spool_file *file, struct error *err);
 #include "../../bridge/flow/spool_rows.c"
 #undef spool_file_commit
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS PATIENCE_OF_MS(20000)
 #define MANY        4000
 
 struct sent {

@@ -169,11 +169,13 @@ static void
 ceilings_hold(void **state)
 {
 	struct buffer text;
+	char *run;
 
 	(void)state;
 	buffer_init(&text, YAML_BYTES_MAX + 1);
-	memset(
-	    buffer_extend(&text, YAML_BYTES_MAX + 1), '#', YAML_BYTES_MAX + 1);
+	run = buffer_extend(&text, YAML_BYTES_MAX + 1);
+	assert_non_null(run);
+	memset(run, '#', YAML_BYTES_MAX + 1);
 	assert_refused(&text, "t.yaml:1:1: larger than 4194304 bytes");
 
 	for (unsigned i = 0; i < YAML_NODES_MAX; i++)
