@@ -224,6 +224,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries check-dist
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
+	@$(MAKE) --no-print-directory torture-check
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
 	@$(MAKE) --no-print-directory chaos-check
@@ -334,7 +335,7 @@ $(TORTURED): torture-of-%: $(OUT)/torture/%
 	@printf '%s: ' $*; CMOCKA_MESSAGE_OUTPUT=STDOUT TZ=UTC LC_ALL=C $< \
 		$(patsubst fuzz_%,tests/fuzz/corpus/%,$(filter fuzz_%,$*))
 
-# In a minute: the parsers, whose unit tests bear the names of the corpora.
+# In two minutes: the parsers, whose unit tests bear the names of the corpora.
 torture-check: ## the same, of the parsers alone
 	@$(MAKE) --no-print-directory torture T="$(FUZZ)"
 
