@@ -212,6 +212,7 @@ check: ## everything .ci/run does: install, build, lint, unit, system, deploymen
 	@$(MAKE) --no-print-directory $(or $(ANALYSED),not-analysed)
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory binaries
+	@$(MAKE) --no-print-directory dependencies
 	@$(MAKE) --no-print-directory unit corpora WERROR=-Werror
 	@$(MAKE) --no-print-directory schemas
 	@$(MAKE) --no-print-directory system
@@ -366,6 +367,9 @@ analyse: ## gcc -fanalyzer, clang-tidy, cppcheck: no finding without a reason
 binaries: all ## how the programs are hardened, and that another folder makes the same ones
 	@python3 tests/binaries.py $(OUT)
 
+dependencies: all ## what .github/DEPENDENCIES.md says of them
+	@python3 tests/dependencies.py $(OUT)
+
 check-monitoring: $(PROMTOOL) $(OUT)/vulnbus ## alerts, dashboard, run book, table of metrics
 	@python3 tests/deploy/monitoring.py $(PROMTOOL) $(OUT)/vulnbus
 
@@ -454,4 +458,4 @@ help: ## this list
 clean: ## remove build/
 	rm -rf $(BUILD) || sudo rm -rf $(BUILD) # check-package leaves root's files
 
-.PHONY: all analyse not-analysed deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
+.PHONY: all analyse not-analysed dependencies deps test-deps check unit system schemas examples release-schemas chaos chaos-check outage test asan tsan lint binaries model format demo demo-check bench help clean fuzz torture torture-check torture-run coverage coverage-report tsan-system corpora install uninstall deb check-package check-deploy check-monitoring check-chart check-image chart-files metrics
