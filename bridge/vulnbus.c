@@ -330,7 +330,7 @@ main(int argc, char **argv)
 		.own_help = OWN_HELP,
 		.config_path = VULNBUS_CONFIG_PATH,
 	};
-	char name[64];
+	static char name[64];
 	int exit_status;
 
 	signal(SIGPIPE, SIG_IGN);

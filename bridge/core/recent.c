@@ -35,7 +35,10 @@ find_or_add(const char *source)
 	if (found != NULL || count == CONFIG_SOURCES_MAX)
 		return found;
 	entry = calloc(1, sizeof(*entry));
-	if (entry == NULL || (entry->name = strdup(source)) == NULL) {
+	if (entry == NULL)
+		return NULL;
+	entry->name = strdup(source);
+	if (entry->name == NULL) {
 		free(entry);
 		return NULL;
 	}

@@ -70,22 +70,25 @@ fs_of(int abi)
 static void
 allow(const struct sandbox *sandbox, const char *path, uint64_t access)
 {
-	struct landlock_path_beneath_attr rule = { .parent_fd = -1 };
+	struct landlock_path_beneath_attr rule = {
+		.allowed_access = access & fs_of(sandbox->abi),
+	};
 	struct stat file;
+	int fd;
 
 	if (sandbox->ruleset < 0)
 		return;
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
 		return;
-	rule.allowed_access = access & fs_of(sandbox->abi);
-	if (fstat(rule.parent_fd, &file) == 0 && !S_ISDIR(file.st_mode))
+	rule.parent_fd = fd;
+	if (fstat(fd, &file) == 0 && !S_ISDIR(file.st_mode))
 		rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE |
 				       LANDLOCK_ACCESS_FS_WRITE_FILE |
 				       FS_TRUNCATE;
 	syscall(SYS_landlock_add_rule, sandbox->ruleset,
 	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-	close(rule.parent_fd);
+	close(fd);
 }
 
 void

@@ -126,10 +126,13 @@ configure(const struct kafka_consumer_options *options,
 static enum status
 subscribe(struct kafka_consumer *consumer, const char *topic, struct error *err)
 {
-	rd_kafka_topic_partition_list_t *list =
-	    rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t code;
 
+	consumer->topic = strdup(topic);
+	if (consumer->topic == NULL)
+		return error_set(err, STATUS_NO_MEMORY, "kafka: no memory");
+	list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_list_add(list, topic, RD_KAFKA_PARTITION_UA);
 	code = rd_kafka_subscribe(consumer->client, list);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -174,10 +177,8 @@ kafka_consumer_open(const struct kafka_consumer_options *options,
 	}
 	rd_kafka_poll_set_consumer(consumer->client);
 	consumer->queue = rd_kafka_queue_get_consumer(consumer->client);
-	if (consumer->is_member) {
-		consumer->topic = strdup(options->topic);
+	if (consumer->is_member)
 		status = subscribe(consumer, options->topic, err);
-	}
 	if (status != STATUS_OK)
 		goto out;
 	*out_consumer = consumer;
@@ -346,7 +347,6 @@ kafka_consumer_committed(struct kafka_consumer *consumer, const char *topic,
 	    topic, positions, count);
 	rd_kafka_resp_err_t code = rd_kafka_committed(
 	    consumer->client, list, (int)ms);
-	enum status status = STATUS_OK;
 
 	for (size_t i = 0; i < count; i++) {
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -355,11 +355,11 @@ kafka_consumer_committed(struct kafka_consumer *consumer, const char *topic,
 					       ? -1
 					       : list->elems[i].offset;
 	}
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		status = error_set(err, STATUS_UNAVAILABLE,
-		    "kafka: committed offsets: %s", rd_kafka_err2str(code));
 	rd_kafka_topic_partition_list_destroy(list);
-	return status;
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return STATUS_OK;
+	return error_set(err, STATUS_UNAVAILABLE,
+	    "kafka: committed offsets: %s", rd_kafka_err2str(code));
 }
 
 enum status

@@ -43,8 +43,7 @@ count_on(const struct send *send, int64_t index, struct body_values *values,
 			continue;
 		if (view_to_int(id, &number) == STATUS_OK &&
 		    number <= INT64_MAX - index)
-			snprintf(
-			    text, size, "%lld", (long long)(number + index));
+			snprintf(text, size, "%lld", (long long)number + index);
 		else
 			snprintf(text, size, "%.*s-%lld", VIEW_ARGS(id),
 			    (long long)index);

@@ -24,6 +24,7 @@ enum form { FORM_LINE, FORM_TABLE, FORM_JSON, FORM_PRETTY };
 struct tail {
 	const struct tool *tool;
 	struct reader_options reader;
+	struct topics topics;
 	enum form form;
 	bool is_headed; /* the table's head is printed */
 	bool is_following;
@@ -171,14 +172,12 @@ static int
 run(struct tail *tail, const struct config *config)
 {
 	struct reader *reader = NULL;
-	struct topics topics;
 	struct error err;
 	enum status status;
 	int exit_status;
 
-	topics_init(&topics, config);
 	tail->reader.config = config;
-	tail->reader.topics = &topics;
+	tail->reader.topics = &tail->topics;
 	tail->reader.timeout_ms = ANSWER_MS;
 	status = reader_open(&tail->reader, &reader, &err);
 	if (status == STATUS_OK && !tail->is_following)
@@ -201,14 +200,12 @@ static int
 choose_topics(
     struct tail *tail, const struct config *config, int argc, char **argv)
 {
-	struct topics topics;
-
-	topics_init(&topics, config);
+	topics_init(&tail->topics, config);
 	for (int i = 0; i < TOPIC_COUNT; i++)
 		tail->reader.is_wanted[i] = argc == 0 && i != TOPIC_STATE &&
-					    topics.is_used[i];
+					    tail->topics.is_used[i];
 	for (int i = 0; i < argc; i++) {
-		const int topic = topic_find(&topics, argv[i]);
+		const int topic = topic_find(&tail->topics, argv[i]);
 
 		if (topic < 0)
 			return tool_usage(tail->tool,

@@ -25,8 +25,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "system"), str(HERE.parent)]
 
+import dependencies  # noqa: E402
 import roots  # noqa: E402
 from roots import INSTALL, Root, say  # noqa: E402
 
@@ -119,6 +120,14 @@ def check_installed(root):
                  "/usr/share/vulnbus/schemas/vendors/probely.json",
                  "/usr/share/doc/vulnbus/examples/vulnbus.yaml"]:
         assert path in listed, f"{path} is not in the package"
+
+
+def check_dependencies(release, root):
+    """This release's column of .github/DEPENDENCIES.md."""
+    programs = [root.path / "usr/bin/vulnbus", *(root.path / f"usr/sbin/{name}" for name in DAEMONS)]
+    faults = dependencies.linked_faults(programs, root.run, release, root.path)
+    faults += dependencies.apt_faults(release, root.run)
+    assert not faults, "\n".join(faults)
 
 
 # --- start -------------------------------------------------------------------
@@ -265,6 +274,7 @@ def check(release, broker, again):
     logs = FOLDER / f"{release}-logs"
     try:
         check_installed(root)
+        check_dependencies(release, root)
         say(release, "run")
         check_runs(root, broker, logs)
         root.run("vulnbus", "demo", "--rows", "50", user="nobody:nogroup")

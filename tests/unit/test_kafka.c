@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What kafka_check lets pass: properties no client can be made of are refused
- * before a start, without a broker. */
+ * before a start, without a broker. And that a client, when there is one, has
+ * all it needs. */
 #include "check.h"
 
 #include "vulnbus/kafka.h"
+#include "vulnbus/kafka_consumer.h"
 #include "vulnbus/log.h"
 #include "vulnbus/timestamp.h"
 
@@ -82,6 +84,31 @@ settings_that_can_never_start_are_refused_at_their_place(void **state)
 	}
 }
 
+static void
+a_member_that_was_opened_can_be_paused(void **state)
+{
+	struct config *config = NULL;
+	struct kafka_consumer *consumer = NULL;
+	const int32_t partition = 0;
+	struct error err;
+
+	(void)state;
+	assert_ok(config_parse(
+		      "t.yaml", VIEW("kafka: {" BROKER "}\n"), &config, &err),
+	    &err);
+	assert_ok(kafka_consumer_open(
+		      &(struct kafka_consumer_options){ .config = config,
+			  .client = "test",
+			  .group_id = "group",
+			  .session_timeout_ms = 10000,
+			  .topic = "events" },
+		      &consumer, &err),
+	    &err);
+	kafka_consumer_pause(consumer, &partition, 1, true);
+	kafka_consumer_close(&consumer);
+	config_free(config);
+}
+
 int
 main(void)
 {
@@ -89,6 +116,7 @@ main(void)
 		cmocka_unit_test(settings_that_can_start_pass_and_quickly),
 		cmocka_unit_test(
 		    settings_that_can_never_start_are_refused_at_their_place),
+		cmocka_unit_test(a_member_that_was_opened_can_be_paused),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);
