@@ -666,15 +666,15 @@ def main():
                         default=shutil.which("clang-format"))
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
+    clang_format = options.clang_format
+    if clang_format is not None and os.sep in clang_format:
+        clang_format = os.path.abspath(clang_format)
     if options.self_test:
-        return self_test(options.clang_format)
+        return self_test(clang_format)
     root = Path(__file__).resolve().parent.parent
-    if options.clang_format is None:
+    if clang_format is None:
         print("tests/lint.py: no clang-format: give one with --clang-format")
         return 1
-    clang_format = options.clang_format
-    if os.sep in clang_format:
-        clang_format = os.path.abspath(clang_format)
     found = Lint(root, committed(root), clang_format).run()
     for name, line, text in found:
         print(f"{name}:{line}: {text}")
