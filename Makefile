@@ -121,7 +121,7 @@ $(OUT)/tests/%: tests/unit/%.c $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) -MMD -MP -o $@ $< $(THREADS) $(LIB) \
 		$(LDLIBS_ALL) -lcmocka
 
-$(OUT)/bench-%: tests/bench/%.c $(LIB)
+$(OUT)/bench-%: tests/bench/%.c $(wildcard tests/bench/*.h) $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) -o $@ $< $(LIB) $(LDLIBS_ALL)
 
 $(OUT)/fuzz-%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/record.h $(LIB)
@@ -136,17 +136,17 @@ TORTURE_CORPORA := $(addprefix $(OUT)/torture/fuzz_,$(FUZZ))
 
 .PRECIOUS: $(OUT)/torture/%.o
 # Without sanitizers: what allocates comes before them.
-$(OUT)/torture/%.o: tests/torture/%.c tests/torture/torture.h
+$(OUT)/torture/%.o: tests/torture/%.c $(wildcard tests/torture/*.h)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-sanitize=all -c -o $@ $<
 
 $(OUT)/torture/test_%: tests/unit/test_%.c $(wildcard tests/unit/*.h) \
-		$(addprefix $(OUT)/torture/,torture.o unit.o) $(LIB)
+		$(addprefix $(OUT)/torture/,torture.o memory.o unit.o) $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) -Itests/unit $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
 		-include tests/torture/torture.h -Wl,--wrap=abort -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL) -lcmocka
 
 $(OUT)/torture/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
-		$(addprefix $(OUT)/torture/,torture.o replay.o) $(LIB)
+		$(addprefix $(OUT)/torture/,torture.o memory.o replay.o) $(LIB)
 	$(call say,LINK)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LINK_$(VARIANT)) \
 		-include tests/torture/torture.h -DFUZZ_GIVE_UP=torture_notice \
 		-Wl,--wrap=abort,--wrap=LLVMFuzzerTestOneInput -o $@ $(filter-out %.h,$^) $(LDLIBS_ALL)
@@ -371,7 +371,7 @@ corpora: $(addprefix $(OUT)/replay-,$(FUZZ)) ## what fuzzing found, replayed by 
 		$(OUT)/replay-$$f tests/fuzz/corpus/$$f; done
 
 lint: $(VENV)/.ready ## layout, doors, banned functions, sizes, formatting
-	@$(PY) tests/lint.py --self-test
+	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format --self-test
 	@$(PY) tests/lint.py --clang-format $(VENV)/bin/clang-format
 
 ANALYSE = python3 tests/analyse/analyse.py

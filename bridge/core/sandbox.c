@@ -196,16 +196,6 @@ sandbox_listen(struct sandbox *sandbox, const char *listen)
 		    &rule, 0);
 }
 
-static bool
-is_sanitized(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return true;
-#else
-	return false;
-#endif
-}
-
 static void
 leave_no_core(void)
 {
@@ -222,7 +212,7 @@ sandbox_enter(
 	bool has_calls = false, has_no_new = false;
 
 	has_files = false;
-	if (mode != CONFIG_SANDBOX_OFF && !is_sanitized()) {
+	if (mode != CONFIG_SANDBOX_OFF && !IS_SANITIZED) {
 		leave_no_core();
 		has_no_new = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 		has_files = sandbox->ruleset >= 0 &&

@@ -9,6 +9,12 @@
 
 #include "vulnbus/config.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
 /* A list of what stays allowed; it is closed by entering. */
 struct sandbox {
 	int ruleset; /* Landlock's, or -1: the kernel has none */

@@ -379,7 +379,6 @@ every_column_has_a_name_of_its_own(void **state)
 	buffer_clear(&reader.seen);
 }
 
-/* With one column an empty line is a row; with more it is a blank line. */
 /* Also where the vendor calls a column as we would another. */
 static void
 names_after_places_are_free(void **state)
@@ -409,6 +408,7 @@ names_after_places_are_free(void **state)
 	buffer_clear(&reader.seen);
 }
 
+/* With one column an empty line is a row; with more it is a blank line. */
 static void
 blank_lines_are_rows_of_one_column_only(void **state)
 {

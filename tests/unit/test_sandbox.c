@@ -355,10 +355,9 @@ landlock_abi(void)
 static bool
 can_be_required(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return false;
-#elif defined(__x86_64__) || defined(__aarch64__)
-	return landlock_abi() > 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+#if defined(__x86_64__) || defined(__aarch64__)
+	return !IS_SANITIZED && landlock_abi() > 0 &&
+	       prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 #else
 	return false;
 #endif

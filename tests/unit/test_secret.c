@@ -13,6 +13,7 @@
 #include "vulnbus/buffer.h"
 #include "vulnbus/config.h"
 #include "vulnbus/crypto.h"
+#include "vulnbus/sandbox.h"
 #include "vulnbus/secret.h"
 
 #define NEEDLE_BYTES 32
@@ -111,24 +112,14 @@ look(void)
 	return found;
 }
 
-/* A sanitizer's runtime is bound lazily, which spills registers, and has memory
- * by the terabyte: there, it looks for what it looks for. */
-static bool
-is_sanitized(void)
-{
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return true;
-#else
-	return false;
-#endif
-}
-
 static void
 assert_found(size_t dumped, bool is_kept)
 {
 	struct found found;
 
-	if (is_sanitized())
+	/* Its runtime is bound lazily, which spills registers, and has
+	 * terabytes to look through. */
+	if (IS_SANITIZED)
 		return;
 	found = look();
 	print_message("dumped %zu, kept %zu\n", found.dumped, found.kept);
