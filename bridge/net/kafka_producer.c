@@ -120,6 +120,10 @@ configure(const struct kafka_producer_options *options,
 	 * But while one request of a partition is under way librdkafka sends no
 	 * other, and polls without a pause once records are older than this. */
 	const char *linger = is_transactional ? "100" : "0";
+	/* Behind a record that is due and may not be sent yet librdkafka's
+	 * thread polls without a pause, which with two requests is seldom; with
+	 * one, a stuck request of another kind holds the records up. */
+	const char *in_flight = options->is_ordered ? "1" : "2";
 	const struct kafka_setting settings[] = {
 		{ "enable.idempotence", "true" },
 		{ "partitioner", "murmur2_random" },
@@ -130,7 +134,7 @@ configure(const struct kafka_producer_options *options,
 		{ "transaction.timeout.ms", is_transactional ? timeout : NULL },
 		{ "message.timeout.ms", options->is_ordered ? "0" : NULL },
 		{ "max.in.flight.requests.per.connection",
-		    options->is_ordered ? "1" : NULL },
+		    is_transactional ? NULL : in_flight },
 		{ NULL, NULL },
 	};
 

@@ -3,17 +3,15 @@
  * What acking truthfully costs at the least: libmicrohttpd and librdkafka with
  * nothing between them. Each body goes to TOPIC as it is (acks=all, idempotent,
  * no linger), and its request is answered 202 by the thread that read the
- * broker's answer. Prints its port, ends when its standard input does.
+ * broker's answer. With a key, the token that comes with it is verified first.
+ * Prints its port, ends when its standard input does.
  *
- * usage: bench-bare BROKERS TOPIC THREADS */
+ * usage: bench-bare BROKERS TOPIC THREADS [KEY.pem] */
 #include <microhttpd.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bare_producer.h"
+#include "bare_signature.h"
 
 #define BODY_BYTES_MAX 8192
 
@@ -26,6 +24,7 @@ struct request {
 
 static rd_kafka_t *client;
 static const char *topic;
+static EVP_PKEY *key;
 
 static rd_kafka_resp_err_t
 on_acknowledgement(rd_kafka_t *rk, rd_kafka_message_t *message, void *arg)
@@ -51,15 +50,33 @@ answer(struct MHD_Connection *connection, unsigned code)
 	return result;
 }
 
+static bool
+is_signed(const struct request *request)
+{
+	const char *token = MHD_lookup_connection_value(
+	    request->connection, MHD_HEADER_KIND, "Authorization");
+	struct bare_signature signature;
+	bool is_good;
+
+	if (token == NULL)
+		return false;
+	signature = bare_signature_of(token + strlen("Signed "));
+	is_good = bare_verify(key, &signature);
+	OPENSSL_free(signature.der);
+	return is_good;
+}
+
 static enum MHD_Result
 produce(struct request *request)
 {
 	static _Atomic unsigned next;
-	const unsigned key = next++;
+	const unsigned number = next++;
 
+	if (key != NULL && !is_signed(request))
+		return answer(request->connection, 401);
 	MHD_suspend_connection(request->connection);
 	if (rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic),
-		RD_KAFKA_V_KEY(&key, sizeof(key)),
+		RD_KAFKA_V_KEY(&number, sizeof(number)),
 		RD_KAFKA_V_VALUE(request->body, request->len),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 		RD_KAFKA_V_OPAQUE(request),
@@ -116,9 +133,11 @@ main(int argc, char **argv)
 	struct MHD_Daemon *daemon;
 	char nothing;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 64;
 	topic = argv[2];
+	if (argc == 5 && (key = bare_key(argv[4])) == NULL)
+		return 66;
 	client = bare_producer(argv[1], &on_acknowledged);
 	daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,

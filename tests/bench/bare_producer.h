@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * librdkafka as the ingress has it (acks=all, idempotent, no linger), and
- * nothing of the ingress. */
+ * librdkafka as the ingress has it (acks=all, idempotent, no linger,
+ * two requests under way), and nothing of the ingress. */
 #ifndef BARE_PRODUCER_H
 #define BARE_PRODUCER_H
 
@@ -38,7 +38,9 @@ bare_producer(const char *brokers, acknowledged_f **on_acknowledged)
 		{ "bootstrap.servers", brokers },
 		{ "enable.idempotence", "true" },
 		{ "partitioner", "murmur2_random" },
+		{ "socket.nagle.disable", "true" },
 		{ "linger.ms", "0" },
+		{ "max.in.flight.requests.per.connection", "2" },
 	};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_t *client;
